@@ -1,0 +1,74 @@
+# Every command sets up what it needs; nothing is installed twice. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-postgresql lint format migrate migrate-create superuser shell clean
+
+PYTHON ?= $(firstword $(foreach version,3.14 3.13 3.12 3.11,$(shell command -v python$(version))) python3)
+BIN := .venv/bin
+RUNS := $(BIN)/.runs
+LINTS := $(BIN)/.lints
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+
+help:  ## Show this list.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and $(PYTHON) is not installed."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say PYTHON=… to use another one."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no pip and venv: install them first (on Debian: apt install python3-venv)."; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+$(RUNS): requirements.txt | $(BIN)/python
+	@echo "Installing what is needed to run and to test …"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(LINTS): requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing what is needed to lint …"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+.env: | $(RUNS)
+	@umask 077 && $(BIN)/python -c 'import secrets; print("# Private to this machine. Every setting: .env.example"); print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' > .env
+	@echo "Wrote .env with a random SECRET_KEY."
+
+install: $(RUNS) .env  ## Set up the virtual environment and .env.
+
+run: install migrate  ## Serve on http://127.0.0.1:8000, or on PORT.
+	@exec $(BIN)/gunicorn -c python:lazyrabbit.gunicorn
+
+test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are skipped.
+	@$(BIN)/pytest -n auto $(ARGS)
+
+test-postgresql: $(RUNS)  ## Run the tests on the PostgreSQL of DATABASE_URL.
+	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -n auto $(ARGS)
+
+lint: $(LINTS)  ## Check style, types, migrations and the schema.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: $(LINTS)  ## Format the code.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+migrate: install  ## Bring the database up to date.
+	@$(BIN)/python manage.py migrate --verbosity 0
+
+migrate-create: install  ## Make a migration of what changed in the models; asks for its name.
+	@read -p "Name of the migration, like add_nickname: " name && $(BIN)/python manage.py makemigrations accounts --name "$$name"
+
+superuser: migrate  ## Make a staff account that may do everything.
+	@$(BIN)/python manage.py createsuperuser
+
+shell: install  ## Open a Python shell with the project loaded.
+	@$(BIN)/python manage.py shell
+
+clean:  ## Remove what can be made again; .env and the database stay.
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The names of the old project.
+%-backend: %
+	@:

@@ -1,0 +1,48 @@
+"""What people send at the entrance, and what they get."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.sessions import serializers as sessions
+from accounts.users import serializers as users
+from accounts.users.fields import EmailField, FullNameField, PasswordField, StringField
+
+CREDENTIALS = {"email": "ana@example.com", "password": "securepassword123"}
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Ana", {**CREDENTIALS, "full_name": "Ana Moreno"}, request_only=True),
+    ]
+)
+class SignupSerializer(serializers.Serializer[Any]):
+    email = EmailField()
+    password = PasswordField(help_text="8 to 128 characters, neither common nor like the email.")
+    full_name = FullNameField()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Ana", {"user": users.ANA, "message": "User created successfully"}, response_only=True
+        )
+    ]
+)
+class SignedUpSerializer(serializers.Serializer[Any]):
+    user = users.UserSerializer()
+    message = serializers.CharField()
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Ana", CREDENTIALS, request_only=True)])
+class SigninSerializer(serializers.Serializer[Any]):
+    email = StringField(max_length=254)
+    password = PasswordField()
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("Ana", {"user": users.ANA, **sessions.ANA}, response_only=True)]
+)
+class SignedInSerializer(sessions.TokensSerializer):
+    user = users.UserSerializer()

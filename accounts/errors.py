@@ -1,0 +1,88 @@
+"""Every failure that a client can be told: one class each, raised in flows, rendered in one place.
+
+Failures that could tell two accounts apart share a class.
+"""
+
+from rest_framework.exceptions import (
+    AuthenticationFailed,
+    ErrorDetail,
+    PermissionDenied,
+    ValidationError,
+)
+
+
+class InvalidCredentials(AuthenticationFailed):
+    """The e-mail is unknown or the password is wrong: one error, so it never tells which."""
+
+    default_detail = "Incorrect email or password"
+    default_code = "invalid_credentials"
+
+
+class InvalidToken(AuthenticationFailed):
+    """The token is malformed, forged, expired or of the wrong kind, or its session has ended."""
+
+    default_detail = "The token is invalid or has expired."
+    default_code = "token_not_valid"
+
+
+class AccountInactive(PermissionDenied):
+    """The account is deactivated, and the password right: who knows that may know this."""
+
+    default_detail = "This account is not active."
+    default_code = "account_inactive"
+
+
+class ReauthenticationRequired(PermissionDenied):
+    """A sensitive act needs the current password, or a sign-in that is not long ago."""
+
+    default_detail = "Give your current password, or sign in again."
+    default_code = "reauthentication_required"
+
+
+class FieldError(ValidationError):
+    """A member of the request is well-formed and cannot be accepted."""
+
+    attr: str
+
+    def __init__(self) -> None:
+        super().__init__({self.attr: [self.default_detail]}, self.default_code)
+
+
+class EmailTaken(FieldError):
+    """The address has an account already; also for whoever loses a race to sign up."""
+
+    attr = "email"
+    default_detail = "Email already registered"
+    default_code = "email_taken"
+
+
+class PasswordIncorrect(FieldError):
+    """The current password that was given to confirm an act is not the current password."""
+
+    attr = "current_password"
+    default_detail = "Current password is incorrect"
+    default_code = "password_incorrect"
+
+
+class PasswordRefused(ValidationError):
+    """The new password breaks the policy; one entry in ``errors`` for each rule it breaks."""
+
+    codes = (
+        "password_too_short",
+        "password_too_long",
+        "password_too_common",
+        "password_too_similar",
+    )
+
+    def __init__(self, attr: str, refusals: list[ErrorDetail]) -> None:
+        super().__init__({attr: refusals})
+
+
+class PasswordUnchanged(ValidationError):
+    """The new password is the current one."""
+
+    default_detail = "Choose a password that differs from the current one."
+    default_code = "password_unchanged"
+
+    def __init__(self, attr: str) -> None:
+        super().__init__({attr: [self.default_detail]}, self.default_code)

@@ -1,0 +1,42 @@
+"""The signed-in person's own account."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.errors import (
+    PasswordIncorrect,
+    PasswordRefused,
+    PasswordUnchanged,
+    ReauthenticationRequired,
+)
+from accounts.me import flows
+from accounts.me.serializers import DeleteSerializer, UpdateSerializer
+from accounts.users.serializers import UserSerializer
+from accounts.viewsets import MemberViewSet, operation
+
+
+class MeViewSet(MemberViewSet):
+    @operation(answers=UserSerializer)
+    def retrieve(self, request: Request) -> Response:
+        """Show my account."""
+        return Response(UserSerializer(self.session.user).data)
+
+    @operation(
+        UpdateSerializer,
+        UserSerializer,
+        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, ReauthenticationRequired),
+    )
+    def partial_update(self, request: Request) -> Response:
+        """Change my name or my password.
+
+        A new password ends my other sessions at once; this one stays. Every other member of the
+        body is ignored.
+        """
+        user = flows.update(self.session, **self.validated())
+        return Response(UserSerializer(user).data)
+
+    @operation(DeleteSerializer, status=204, errors=(PasswordIncorrect, ReauthenticationRequired))
+    def destroy(self, request: Request) -> Response:
+        """Delete my account and everything it owns."""
+        flows.delete(self.session, **self.validated())
+        return Response(status=204)

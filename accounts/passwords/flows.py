@@ -1,0 +1,66 @@
+"""Change a password, by its owner or by staff."""
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.errors import (
+    InvalidToken,
+    PasswordIncorrect,
+    PasswordUnchanged,
+    ReauthenticationRequired,
+)
+from accounts.passwords import policy
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+
+def confirm(session: Session, current_password: str | None) -> None:
+    """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
+
+    Raises PasswordIncorrect for a wrong password, also where none would have been needed, and
+    ReauthenticationRequired without one if the session's sign-in is long ago.
+    """
+    if current_password is not None:
+        if not session.user.check_password(current_password):
+            raise PasswordIncorrect
+    elif not session.is_fresh:
+        raise ReauthenticationRequired
+
+
+def prepare(session: Session, new_password: str, current_password: str | None, attr: str) -> str:
+    """Return the hash of a new password that its owner may have.
+
+    It takes three hashes at most, so it stands before the transaction that ``replace`` is in.
+    Raises what ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
+    """
+    confirm(session, current_password)
+    policy.check(new_password, session.user, attr)
+    if session.user.check_password(new_password):
+        raise PasswordUnchanged(attr)
+    return make_password(new_password)
+
+
+@transaction.atomic
+def replace(session: Session, password_hash: str) -> None:
+    """Store the hash and end every other session of the user.
+
+    Raises InvalidToken if the account was deleted or its password changed since it was read, so
+    that what confirmed this change is out of date. The row is changed before the sessions end:
+    a sign-in with the old password either waits for this and fails, or has started its session
+    and loses it.
+    """
+    user = session.user
+    unchanged = User.objects.filter(pk=user.pk, password=user.password)
+    if not unchanged.update(password=password_hash, updated_at=timezone.now()):
+        raise InvalidToken
+    user.sessions.exclude(pk=session.pk).revoke()
+
+
+def set_by_staff(user: User, new_password: str) -> None:
+    """Set a password whatever it was before, and end every session of the user."""
+    user.password = make_password(new_password)
+    with transaction.atomic():
+        users = User.objects.filter(pk=user.pk)
+        users.update(password=user.password, updated_at=timezone.now())
+        user.sessions.all().revoke()

@@ -1,0 +1,30 @@
+"""What a new password must be like (NIST SP 800-63B, section 3.1.1): long, and not guessable."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from rest_framework.exceptions import ErrorDetail
+
+from accounts.errors import PasswordRefused
+from accounts.users.models import User
+
+MAXIMUM_LENGTH = 128
+
+
+class MaximumLengthValidator:
+    """At most 128 characters, counted as the person typed them."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        if len(password) > MAXIMUM_LENGTH:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"This password is too long. It must contain at most {MAXIMUM_LENGTH} characters."
+
+
+def check(password: str, user: User, attr: str) -> None:
+    """Raise PasswordRefused, naming the request's ``attr``, unless the user may have it."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        refusals = [ErrorDetail(" ".join(e.messages), e.code) for e in error.error_list]
+        raise PasswordRefused(attr, refusals) from error

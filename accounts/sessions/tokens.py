@@ -1,0 +1,79 @@
+"""The two tokens of a session: JSON Web Tokens (RFC 7519) that name it in ``sid``."""
+
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID, uuid5
+
+from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt.exceptions import TokenError
+
+from accounts.sessions.models import Session
+
+LARGEST_GENERATION = 2**31 - 1
+
+
+class SessionToken(tokens.Token):
+    """A token with every claim of ours in its place.
+
+    Raises TokenError from its constructor for whatever else is presented as one: malformed,
+    forged, expired, of another kind, or with a claim that is missing, odd or huge.
+    """
+
+    claims: tuple[str, ...] = ("aud", "exp", "iat", "iss", "jti", "sid", "sub")
+
+    def __init__(self, token: Any = None, verify: bool = True) -> None:
+        try:
+            super().__init__(token, verify)
+        except (TypeError, ValueError, LookupError, ArithmeticError, OSError, RecursionError) as e:
+            # What PyJWT and SimpleJWT let through: a header nested a thousand levels deep, an
+            # expiry in the year 300,000.
+            raise TokenError("The token is malformed.") from e
+
+    def verify(self) -> None:
+        super().verify()
+        if any(claim not in self.payload for claim in self.claims):
+            raise TokenError("The token lacks a claim.")
+        self.sid = UUID(str(self.payload["sid"]))
+
+    @classmethod
+    def for_session(cls, session: Session) -> Self:
+        token = cls()
+        token["sub"] = str(session.user_id)
+        token["sid"] = str(session.pk)
+        return token
+
+
+class AccessToken(SessionToken, tokens.AccessToken):
+    """Opens the API for some minutes, as long as its session lives."""
+
+
+class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
+    """Is exchanged for the next pair, once.
+
+    ``gen`` is the session's generation and ``auth_time`` the instant of the full sign-in (OpenID
+    Connect Core, section 2), in seconds since 1970.
+    """
+
+    claims = (*SessionToken.claims, "gen", "auth_time")
+
+    def verify(self) -> None:
+        super().verify()
+        self.generation, auth_time = self.payload["gen"], self.payload["auth_time"]
+        if type(self.generation) is not int or not 0 <= self.generation < LARGEST_GENERATION:
+            raise TokenError("The token is of no generation.")
+        self.signed_in_at = datetime.fromtimestamp(auth_time, UTC)
+        self.user_id = int(self.payload["sub"])
+
+    @classmethod
+    def for_session(cls, session: Session) -> Self:
+        """Return the token of the session's current generation.
+
+        Every claim comes from the row, so for one generation it is always the same token.
+        """
+        token = super().for_session(session)
+        token["gen"] = session.generation
+        token["auth_time"] = session.created_at.timestamp()
+        token["jti"] = uuid5(session.pk, str(session.generation)).hex
+        token["iat"] = int(session.last_used_at.timestamp())
+        token["exp"] = int(session.expires_at.timestamp())
+        return token

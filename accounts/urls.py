@@ -1,0 +1,18 @@
+"""Every endpoint under /api/v1/; each also with a trailing slash, without a redirect."""
+
+from django.urls import include, path, re_path
+from rest_framework.routers import SimpleRouter
+
+from accounts.auth.views import AuthViewSet
+from accounts.me.views import MeViewSet
+
+router = SimpleRouter()
+router.trailing_slash = "/?"
+router.register("auth", AuthViewSet, basename="auth")
+
+me = MeViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+
+urlpatterns = [
+    path("", include(router.urls)),
+    re_path(r"^users/me/?$", me, name="me"),
+]

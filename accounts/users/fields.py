@@ -1,0 +1,66 @@
+"""Serializer fields for what people type: strings only, and exactly as sent where it matters."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.users.models import User, validate_full_name, validate_new_email
+
+
+class StringField(serializers.CharField):
+    """A string. REST framework's own field would also take numbers, and trim."""
+
+    default_error_messages = {
+        "required": "{label} is required.",
+        "null": "{label} is required.",
+        "blank": "{label} is required.",
+        "invalid": "{label} must be a string.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, **kwargs})
+
+    def fail(self, key: str, **kwargs: Any) -> None:  # type: ignore[override]
+        super().fail(key, label=self.label, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailField(StringField):
+    """A new address, in its canonical spelling."""
+
+    default_error_messages = {"max_length": "Enter a valid email address."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, validators=[validate_new_email], **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return User.objects.normalize_email(super().to_internal_value(data))
+
+
+class PasswordField(StringField):
+    """A password, of any length: what a new one must be like is the policy's to say."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(style={"input_type": "password"}, **kwargs)
+
+
+class FullNameField(StringField):
+    """A name without spaces around it, or None."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            allow_blank=True,
+            allow_null=True,
+            required=False,
+            trim_whitespace=True,
+            max_length=200,
+            validators=[validate_full_name],
+            **kwargs,
+        )
+
+    def run_validation(self, data: Any = serializers.empty) -> str | None:
+        return super().run_validation(data) or None

@@ -1,0 +1,143 @@
+"""The user: one account for one mailbox."""
+
+import contextlib
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from email_validator import EmailNotValidError, validate_email
+
+# str.lower() would turn other letters into these, as the Kelvin sign into k.
+ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+# A line break in a name would end up in the head of a mail.
+validate_full_name = RegexValidator(
+    r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", "Enter a name without control characters."
+)
+
+
+def parse_email(email: str) -> str:
+    """Return the address with its domain in ASCII (IDNA 2008). Raises EmailNotValidError."""
+    parsed = validate_email(email, allow_smtputf8=False, check_deliverability=False)
+    return parsed.ascii_email or email
+
+
+def validate_new_email(email: str) -> None:
+    """Refuse what is no mailbox on the internet; Django's own validator lets some of it through.
+
+    Raises ValidationError.
+    """
+    try:
+        parse_email(email.strip())
+    except EmailNotValidError as error:
+        raise ValidationError("Enter a valid email address.", code="invalid") from error
+
+
+class UserManager(BaseUserManager["User"]):
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """Return the one spelling under which a mailbox is stored and looked up.
+
+        Trimmed, in lower case, the domain in ASCII. An address that no new account may have is
+        an imported one, or nobody's: it keeps its other characters, so it never becomes another.
+        """
+        email = (email or "").strip()
+        with contextlib.suppress(EmailNotValidError):
+            email = parse_email(email)
+        return email.translate(ASCII_LOWER)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=self.normalize_email(username))
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create an account; without a password nobody can sign in to it.
+
+        Raises IntegrityError if the address has an account already.
+        """
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create the account of somebody who may do anything in the admin.
+
+        Raises ValidationError if the password breaks the policy, also where Django's command
+        would offer to ignore it.
+        """
+        if password is not None:
+            validate_password(password, self.model(email=self.normalize_email(email), **fields))
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person, known by an e-mail address in its canonical spelling."""
+
+    email = models.EmailField(
+        unique=True,
+        validators=[validate_new_email],
+        error_messages={"unique": "Email already registered"},
+    )
+    full_name = models.CharField(
+        max_length=200,
+        null=True,
+        blank=True,
+        validators=[validate_full_name],
+    )
+    is_active = models.BooleanField(
+        "active", default=True, help_text="Deactivate an account instead of deleting it."
+    )
+    is_staff = models.BooleanField("staff", default=False, help_text="May sign in to this site.")
+    email_verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    last_login = None  # A session says when it was started and last used.
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    objects = UserManager()
+
+    class Meta:
+        db_table = "users"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="users_email_is_lower_case"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        """Bring the address into its canonical spelling; a name of spaces is no name."""
+        self.email = type(self).objects.normalize_email(self.email)
+        self.full_name = (self.full_name or "").strip() or None
+
+    @property
+    def email_verified(self) -> bool:
+        return self.email_verified_at is not None
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Return whether the password is right, and bring an older hash up to date if it is.
+
+        The new hash replaces only the one that was checked: a password that another request set
+        in the meantime stays.
+        """
+
+        def upgrade(password: str) -> None:
+            upgraded = make_password(password)
+            unchanged = type(self).objects.filter(pk=self.pk, password=self.password)
+            if unchanged.update(password=upgraded):
+                self.password = upgraded
+
+        return check_password(raw_password, self.password, upgrade)

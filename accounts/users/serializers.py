@@ -1,0 +1,38 @@
+"""A user as every route shows it."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.users.models import User
+
+ANA = {
+    "id": 1,
+    "email": "ana@example.com",
+    "full_name": "Ana Moreno",
+    "is_active": True,
+    "email_verified": False,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "updated_at": "2026-01-02T03:04:05.678901Z",
+}
+
+
+@extend_schema_serializer(
+    component_name="User", examples=[OpenApiExample("Ana", ANA, response_only=True)]
+)
+class UserSerializer(serializers.Serializer[User]):
+    # Plain fields: a ModelSerializer would make them anew on every request.
+    id = serializers.IntegerField()
+    email = serializers.EmailField()
+    full_name = serializers.CharField(allow_null=True)
+    is_active = serializers.BooleanField()
+    email_verified = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """One sentence for a person."""
+
+    message = serializers.CharField()

@@ -1,0 +1,73 @@
+"""The two kinds of view: at the entrance for people not signed in, and for members."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSet
+
+from accounts.sessions.models import Session
+
+Method = TypeVar("Method", bound=Callable[..., Response])
+
+
+def operation(
+    takes: type[Serializer[Any]] | None = None,
+    answers: type[Serializer[Any]] | None = None,
+    status: int = 200,
+    errors: tuple[type[APIException], ...] = (),
+) -> Callable[[Method], Method]:
+    """Say what a view's method takes, answers with and refuses, for ``validated`` and the schema.
+
+    The first line of the method's docstring is its summary in the schema.
+    """
+
+    def decorate(method: Method) -> Method:
+        method.takes, method.errors = takes, errors  # type: ignore[attr-defined]
+        return extend_schema(request=takes, responses={status: answers})(method)
+
+    return decorate
+
+
+class JSONViewSet(ViewSet):
+    """What both kinds share."""
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Keep tokens and personal data out of every cache (RFC 6749, section 5.1)."""
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer with the allowed methods; what they take is in the schema."""
+        return Response(status=204)
+
+    def validated(self) -> dict[str, Any]:
+        """Return the body as the operation's serializer reads it. Raises ValidationError."""
+        serializer = getattr(self, self.action).takes(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+
+class EntranceViewSet(JSONViewSet):
+    """For people not signed in: an ``Authorization`` header, stale or not, is not even read."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Keep a wrong credential a 401: without an authenticator it would become a 403."""
+        return "Bearer"
+
+
+class MemberViewSet(JSONViewSet):
+    """For people signed in."""
+
+    @property
+    def session(self) -> Session:
+        """Return the session that the request came with; the person is its ``user``."""
+        return cast("Session", self.request.auth)

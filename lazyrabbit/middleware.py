@@ -1,0 +1,41 @@
+"""What happens to every request, whatever its path."""
+
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+from lazyrabbit.problems import respond
+
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestIDMiddleware:
+    """Set ``request.id`` to the proxy's ``X-Request-ID`` if well-formed, else to a new one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request.id = given if WELL_FORMED.fullmatch(given) else uuid4().hex  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        return response
+
+
+class LengthRequiredMiddleware:
+    """Refuse a body in chunks without a length: 411 (RFC 9110, 15.5.12).
+
+    WSGI has no length for it and Django would read it as empty, so a request would be carried
+    out without the members it was sent with. A proxy in front buffers and adds the length.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            return respond(request, 411, "length_required", "Send a Content-Length header.")
+        return self.get_response(request)

@@ -1,0 +1,110 @@
+"""Strict JSON in, plain JSON out (RFC 8259, read as narrowly as RFC 8785 asks of its input)."""
+
+import json
+import math
+from typing import IO, Any
+
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 32
+
+
+class BodyTooLarge(APIException):
+    """The body is larger than ``MAX_BYTES``; it is refused before it is read."""
+
+    status_code = 413
+    default_detail = "The request body is too large."
+    default_code = "body_too_large"
+
+
+class StrictJSONParser(BaseParser):
+    """Parse one JSON object in UTF-8.
+
+    Whatever two parsers could read differently is refused: duplicate keys, NaN and infinities,
+    trailing text. So is what a database cannot store: NUL and lone surrogates.
+
+    Raises ParseError, UnsupportedMediaType or BodyTooLarge.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Any = None,
+    ) -> dict[str, Any]:
+        _, parameters = parse_header_parameters(media_type or "")
+        if parameters.get("charset", "utf-8").lower() != "utf-8":
+            raise UnsupportedMediaType("")
+        body = stream.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise BodyTooLarge
+        value = load(body)
+        if not isinstance(value, dict):
+            raise ParseError("The request body must be a JSON object.")
+        return value
+
+
+def load(body: bytes) -> Any:
+    """Return the value that the JSON text holds. Raises ParseError."""
+    try:
+        value = json.loads(
+            body.decode(), object_pairs_hook=unique_keys, parse_constant=refuse_constant
+        )
+    except UnicodeDecodeError as error:
+        raise ParseError("The request body is not valid UTF-8.") from error
+    except RecursionError as error:
+        raise ParseError("The request body is nested too deeply.") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ParseError(f"The request body is not valid JSON ({place}).") from error
+    except ValueError as error:  # A whole number of thousands of digits.
+        raise ParseError("The request body holds a number that is too large.") from error
+    refuse_unstorable(value, MAX_DEPTH)
+    return value
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParseError("The request body names a member twice.")
+    return found
+
+
+def refuse_constant(name: str) -> None:
+    raise ParseError("The request body holds a number that is not finite.")
+
+
+def refuse_unstorable(value: Any, levels: int) -> None:
+    """Raise ParseError for what cannot be stored, or is nested more than ``levels`` deep."""
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise ParseError("The request body holds a character that is not allowed.")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ParseError("The request body holds a number that is not finite.")
+    elif isinstance(value, dict | list):
+        if levels == 0:
+            raise ParseError("The request body is nested too deeply.")
+        members = [*value, *value.values()] if isinstance(value, dict) else value
+        for member in members:
+            refuse_unstorable(member, levels - 1)
+
+
+class FirstRenderer(DefaultContentNegotiation):
+    """Render as the view does, whatever ``Accept`` or ``?format=`` say (RFC 9110, 12.4.1)."""
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Any,
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type

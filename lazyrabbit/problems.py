@@ -1,0 +1,101 @@
+"""The one shape of an error response: problem details for HTTP APIs (RFC 9457)."""
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import Error, ErrorResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def problem(  # noqa: PLR0913, PLR0917 (the members of the body)
+    request: HttpRequest | Request | None,
+    status: int,
+    code: str,
+    detail: str,
+    kind: str = "client_error",
+    errors: tuple[Error, ...] = (),
+) -> dict[str, Any]:
+    """Return the body: ``detail`` is one sentence for a person, ``code`` is for programs."""
+    return {
+        "type": kind,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "errors": [asdict(error) for error in errors],
+        "request_id": getattr(request, "id", ""),
+    }
+
+
+class ProblemFormatter(ExceptionFormatter):
+    """Format what REST framework caught; nothing that the client sent is said back to it."""
+
+    SENTENCES = {
+        exceptions.MethodNotAllowed: "This method is not allowed here.",
+        exceptions.UnsupportedMediaType: "Send the body as application/json in UTF-8.",
+    }
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        first = error_response.errors[0]
+        return problem(
+            self.context["request"],
+            self.exc.status_code,
+            first.code,
+            self.SENTENCES.get(type(self.exc), first.detail),
+            error_response.type,
+            tuple(error for error in error_response.errors if error.attr),
+        )
+
+
+class ProblemHandler(ExceptionHandler):
+    """Answer every exception of a view, also one that nobody expected, with a problem."""
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
+        if isinstance(exc, exceptions.APIException):
+            return exc
+        return exceptions.APIException("Something went wrong on our side.", "error")
+
+    def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
+        headers = self.get_headers(exc)
+        return Response(data, exc.status_code, headers=headers, content_type=CONTENT_TYPE)
+
+
+def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
+    """Return a problem for what never reached a view."""
+    kind = "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    body = problem(request, status, code, detail, kind)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Answer what Django finds suspicious: a host that is not ours, a body that is too large."""
+    if isinstance(exception, RequestDataTooBig):
+        return respond(request, 413, "body_too_large", "The request body is too large.")
+    return respond(request, 400, "bad_request", "The request is malformed.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    detail = str(exceptions.PermissionDenied.default_detail)
+    return respond(request, 403, "permission_denied", detail)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    return respond(request, 403, "csrf_failed", "Reload the page and try again.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return respond(request, 404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    return respond(request, 500, "error", "Something went wrong on our side.")
