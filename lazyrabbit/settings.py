@@ -41,15 +41,12 @@ def is_origins(origins: object) -> None:
         raise ValidationError('Expected a JSON array of origins, like ["http://localhost:5173"].')
 
 
-def to_network(network: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+@env.parser_for("networks")
+def parse_networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     try:
-        return ipaddress.ip_network(network.strip())
+        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
     except ValueError as error:
-        raise ValidationError("Expected networks like 10.0.0.0/8 with commas between.") from error
-
-
-def to_name(name: str) -> str:
-    return name.strip()
+        raise ValidationError("Expected networks like 10.0.0.0/8, with commas between.") from error
 
 
 # Where it runs.
@@ -58,8 +55,8 @@ ENVIRONMENT = env.str(
 )
 DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=to_name)
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [], subcast=to_network)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
 BACKEND_CORS_ORIGINS = env.json(
     "BACKEND_CORS_ORIGINS", ["http://localhost:5173"], validate=is_origins
 )
@@ -148,6 +145,7 @@ CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "lazyrabbit" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -15,6 +15,7 @@ from lazyrabbit.health import HealthView
 
 # The schema takes a good part of a second to make: once a minute will do, also in a flood.
 schema = cache_page(60)(SpectacularJSONAPIView.as_view())
+redoc = SpectacularRedocView.as_view(url_name="schema", template_name="redoc.html")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
@@ -22,7 +23,7 @@ urlpatterns = [
     re_path(r"^api/health/?$", HealthView.as_view(), name="health"),
     re_path(r"^api/v1/openapi\.json/?$", schema, name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
-    re_path(r"^redoc/?$", SpectacularRedocView.as_view(url_name="schema"), name="redoc"),
+    re_path(r"^redoc/?$", redoc, name="redoc"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]

@@ -19,7 +19,10 @@ class SessionToken(tokens.Token):
     forged, expired, of another kind, or with a claim that is missing, odd or huge.
     """
 
-    claims: tuple[str, ...] = ("aud", "exp", "iat", "iss", "jti", "sid", "sub")
+    claims: dict[str, type] = {
+        **dict.fromkeys(("aud", "iss", "jti", "sid", "sub"), str),
+        **dict.fromkeys(("exp", "iat"), int),
+    }
 
     def __init__(self, token: Any = None, verify: bool = True) -> None:
         try:
@@ -31,9 +34,9 @@ class SessionToken(tokens.Token):
 
     def verify(self) -> None:
         super().verify()
-        if any(claim not in self.payload for claim in self.claims):
+        if any(type(self.payload.get(claim)) is not kind for claim, kind in self.claims.items()):
             raise TokenError("The token lacks a claim.")
-        self.sid = UUID(str(self.payload["sid"]))
+        self.sid = UUID(self.payload["sid"])
 
     @classmethod
     def for_session(cls, session: Session) -> Self:
@@ -54,14 +57,14 @@ class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
     Connect Core, section 2), in seconds since 1970.
     """
 
-    claims = (*SessionToken.claims, "gen", "auth_time")
+    claims = {**SessionToken.claims, "gen": int, "auth_time": float}
 
     def verify(self) -> None:
         super().verify()
-        self.generation, auth_time = self.payload["gen"], self.payload["auth_time"]
-        if type(self.generation) is not int or not 0 <= self.generation < LARGEST_GENERATION:
+        self.generation = self.payload["gen"]
+        if not 0 <= self.generation < LARGEST_GENERATION:
             raise TokenError("The token is of no generation.")
-        self.signed_in_at = datetime.fromtimestamp(auth_time, UTC)
+        self.signed_in_at = datetime.fromtimestamp(self.payload["auth_time"], UTC)
         self.user_id = int(self.payload["sub"])
 
     @classmethod

@@ -60,6 +60,9 @@ class UserAdmin(DjangoUserAdmin):
         address = reverse("admin:auth_user_password_change", args=[user.pk])
         return format_html('<a href="{}">Set another password</a>', address)
 
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return super().get_inlines(request, obj) if obj else ()
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
         return fields if is_superuser(request) else (*fields, *PRIVILEGES)

@@ -32,10 +32,8 @@ class StringField(serializers.CharField):
 class EmailField(StringField):
     """A new address, in its canonical spelling."""
 
-    default_error_messages = {"max_length": "Enter a valid email address."}
-
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=254, validators=[validate_new_email], **kwargs)
+        super().__init__(validators=[validate_new_email], **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         return User.objects.normalize_email(super().to_internal_value(data))

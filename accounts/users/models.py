@@ -25,7 +25,7 @@ validate_full_name = RegexValidator(
 
 def parse_email(email: str) -> str:
     """Return the address with its domain in ASCII (IDNA 2008). Raises EmailNotValidError."""
-    parsed = validate_email(email, allow_smtputf8=False, check_deliverability=False)
+    parsed = validate_email(email, allow_smtputf8=False, check_deliverability=False, strict=True)
     return parsed.ascii_email or email
 
 

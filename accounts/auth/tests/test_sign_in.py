@@ -1,0 +1,171 @@
+import pytest
+import time_machine
+from django.contrib.auth import hashers
+
+from accounts.auth import flows
+from accounts.errors import InvalidCredentials
+from accounts.passwords import flows as passwords
+from accounts.sessions import flows as sessions
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+URL = "/api/v1/auth/signin"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hashes(monkeypatch):
+    """Count the hashes that are computed."""
+    counted = []
+    preferred = hashers.get_hasher()
+    real = type(preferred).encode
+
+    def encode(self, password, salt):
+        counted.append(self.algorithm)
+        return real(self, password, salt)
+
+    monkeypatch.setattr(type(preferred), "encode", encode)
+    return counted
+
+
+def test_a_person_signs_in(client, user, test_user_data):
+    answer = client.post(URL, test_user_data, headers={"User-Agent": "Firefox"})
+
+    session = Session.objects.get()
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"user", "access_token", "refresh_token", "token_type", "expires_in"}
+    assert (body["token_type"], body["expires_in"]) == ("bearer", 900)
+    assert body["user"]["email"] == "test@example.com"
+    assert (session.user, session.user_agent, session.ip_address) == (user, "Firefox", "127.0.0.1")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("email", ["TEST@EXAMPLE.COM", "  test@example.com ", "Test@Example.com"])
+def test_any_spelling_of_the_address_will_do(client, user, email, test_user_data):
+    assert client.post(URL, {**test_user_data, "email": email}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "wrongpassword123"},
+        {"password": "testpassword123 "},
+        {"password": " testpassword123"},
+        {"password": "TESTPASSWORD123"},
+        {"password": "x" * 5000},
+        {"email": "nobody@example.com"},
+        {"email": "no address"},
+        {"email": "te\u017ft@example.com"},  # A long s, whose upper case is S.
+    ],
+)
+def test_whatever_is_wrong_the_answer_is_the_same(client, user, wrong, test_user_data):
+    answer = client.post(URL, {**test_user_data, **wrong})
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert answer.json() == {
+        "type": "client_error",
+        "title": "Unauthorized",
+        "status": 401,
+        "detail": "Incorrect email or password",
+        "code": "invalid_credentials",
+        "errors": [],
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    assert not Session.objects.exists()
+
+
+def test_an_inactive_account_is_told_only_to_who_knows_its_password(client, user, test_user_data):
+    User.objects.update(is_active=False)
+
+    right = client.post(URL, test_user_data)
+    wrong = client.post(URL, {**test_user_data, "password": "wrongpassword123"})
+
+    assert (right.status_code, right.json()["code"]) == (403, "account_inactive")
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["wrong password", "unknown", "inactive", "no password", "gibberish", "imported"]
+)
+def test_every_kind_of_failure_costs_one_hash(client, user, kind, hashes, test_user_data):
+    stored = {
+        "inactive": {"is_active": False},
+        "no password": {"password": hashers.make_password(None)},
+        "gibberish": {"password": "gibberish"},
+        "imported": {"password": "bcrypt$" + user.password.partition("$")[2]},
+    }
+    User.objects.update(**stored.get(kind, {"is_active": True}))
+    email = "nobody@example.com" if kind == "unknown" else "test@example.com"
+    if kind == "imported":
+        # The old hasher's own encode is a hash of the same cost.
+        assert hashers.identify_hasher(User.objects.get().password).rounds == 4
+    hashes.clear()
+
+    answer = client.post(URL, {"email": email, "password": "wrongpassword123"})
+
+    assert answer.status_code == 401
+    assert len(hashes) == (0 if kind == "imported" else 1)
+
+
+def test_a_stale_token_does_not_disturb(client, user, test_user_data):
+    client.credentials(HTTP_AUTHORIZATION="Bearer stale")
+
+    assert client.post(URL, test_user_data).status_code == 200
+
+
+def test_who_was_given_a_new_password_while_signing_in_is_refused(user, test_user_data):
+    earlier = User.objects.get()
+    passwords.set_by_staff(user, "anotherpassword123")
+
+    with pytest.raises(InvalidCredentials):
+        sessions.start(earlier, ip_address=None, user_agent="")
+    assert not Session.objects.exists()
+
+
+def test_the_oldest_session_makes_room(user, settings, test_user_data):
+    settings.SESSIONS_PER_USER = 3
+    credentials = {name: test_user_data[name] for name in ("email", "password")}
+
+    with time_machine.travel("2026-01-01", tick=False) as clock:
+        for _ in range(5):
+            clock.shift(60)
+            flows.signin(**credentials)
+        live = Session.objects.live().order_by("created_at")
+        started = [session.created_at.minute for session in live]
+
+    assert started == [3, 4, 5]
+    assert Session.objects.count() == 5
+
+
+@pytest.mark.postgresql
+def test_a_sign_in_with_the_old_password_never_outlives_its_change(race, user, test_user_data):
+    credentials = {name: test_user_data[name] for name in ("email", "password")}
+
+    def sign_in():
+        try:
+            flows.signin(**credentials)
+        except InvalidCredentials:
+            return "refused"
+        return "signed in"
+
+    def change():
+        passwords.set_by_staff(User.objects.get(), "anotherpassword123")
+
+    for _ in range(20):
+        passwords.set_by_staff(user, credentials["password"])
+        race(sign_in, change, sign_in, sign_in)
+        assert not Session.objects.live().exists()
+
+
+@pytest.mark.postgresql
+def test_parallel_sign_ins_keep_the_limit_of_sessions(race, user, settings, test_user_data):
+    settings.SESSIONS_PER_USER = 3
+    credentials = {name: test_user_data[name] for name in ("email", "password")}
+
+    race(*[lambda: flows.signin(**credentials)] * 12)
+
+    assert Session.objects.live().count() == 3
+    assert Session.objects.count() == 12

@@ -1,0 +1,141 @@
+"""Fixtures as users know them: a client, a person's data, a signed-in member, a race."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import cache
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.users.hashers import BcryptSHA256Hasher
+from accounts.users.models import User
+
+PRODUCTION_COST = BcryptSHA256Hasher.rounds
+
+
+@cache
+def documented_paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    return [
+        (re.compile(re.sub(r"{\w+}", "[^/]+", path) + "/?"), operations)
+        for path, operations in schema["paths"].items()
+    ]
+
+
+def assert_documented(method: str, path: str, response: Any) -> None:
+    """Every answer that any test ever sees is in the schema: its status, and a problem's code."""
+    for pattern, operations in documented_paths():
+        operation = operations.get(method.lower())
+        if operation and pattern.fullmatch(path):
+            answers = operation["responses"]
+            assert str(response.status_code) in answers, f"{method} {path}: undocumented status"
+            if response.status_code >= 400:
+                schema = answers[str(response.status_code)]["content"]["application/problem+json"]
+                codes = schema["schema"]["allOf"][1]["properties"]["code"]["enum"]
+                named = {response.json()["code"], *(e["code"] for e in response.json()["errors"])}
+                assert named <= set(codes), f"{method} {path}: undocumented code"
+
+
+class DocumentedClient(APIClient):
+    """A client that also holds the schema to its word."""
+
+    def request(self, **kwargs: Any) -> Any:
+        response = super().request(**kwargs)
+        assert_documented(kwargs["REQUEST_METHOD"], kwargs["PATH_INFO"], response)
+        return response
+
+
+@pytest.fixture(autouse=True)
+def cheap_hasher(monkeypatch):
+    """The real hasher at the lowest cost that bcrypt has."""
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 4)
+
+
+@pytest.fixture
+def production_hasher(monkeypatch, cheap_hasher):
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", PRODUCTION_COST)
+
+
+@pytest.fixture
+def client():
+    return DocumentedClient()
+
+
+@pytest.fixture
+def test_user_data():
+    return {
+        "email": "test@example.com",
+        "password": "testpassword123",
+        "full_name": "Test User",
+    }
+
+
+@pytest.fixture
+def user(db, test_user_data):
+    return User.objects.create_user(**test_user_data)
+
+
+@pytest.fixture
+def sign_in(user, test_user_data):
+    """Sign the user in on one more device: a client with its access token, and its tokens."""
+
+    def sign_in(**headers: str) -> DocumentedClient:
+        member: Any = DocumentedClient()
+        credentials = {name: test_user_data[name] for name in ("email", "password")}
+        answer = member.post("/api/v1/auth/signin", credentials, headers=headers)
+        assert answer.status_code == 200, answer.content
+        member.tokens = answer.json()
+        member.credentials(HTTP_AUTHORIZATION=f"Bearer {member.tokens['access_token']}")
+        return member
+
+    return sign_in
+
+
+@pytest.fixture
+def member(sign_in):
+    """A client that is signed in as the user."""
+    return sign_in()
+
+
+@pytest.fixture
+def test_user_token(member):
+    return member.tokens["access_token"]
+
+
+@pytest.fixture
+def old_sign_in(user, member):
+    """Make the member's sign-in too old for sensitive acts."""
+    hour_ago = timezone.now() - timedelta(minutes=60)
+    user.sessions.update(created_at=hour_ago)
+
+
+@pytest.fixture
+def race(transactional_db):
+    """Call functions at the same instant, a thread each, and return what came of each."""
+
+    def race(*functions: Callable[[], Any]) -> list[Any]:
+        line = Barrier(len(functions))
+
+        def run(function: Callable[[], Any]) -> Any:
+            try:
+                line.wait()
+                return function()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(functions)) as threads:
+            return list(threads.map(run, functions))
+
+    return race
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL only: say DATABASE_URL=postgres://… or `make test-postgresql`")

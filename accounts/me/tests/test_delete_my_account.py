@@ -1,0 +1,82 @@
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts.auth import flows as auth
+from accounts.errors import InvalidCredentials, InvalidToken
+from accounts.me import flows
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+URL = "/api/v1/users/me"
+pytestmark = pytest.mark.django_db
+
+
+def test_a_member_deletes_the_account_and_everything_it_owns(client, member, user, test_user_data):
+    user.groups.add(Group.objects.create(name="testers"))
+
+    answer = member.delete(URL)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert not User.objects.exists()
+    assert not Session.objects.exists()
+    assert member.get(URL).json()["code"] == "token_not_valid"
+    assert client.post("/api/v1/auth/signin", test_user_data).status_code == 401
+    assert client.post("/api/v1/auth/signup", test_user_data).status_code == 201
+
+
+def test_a_wrong_current_password_deletes_nothing(member):
+    answer = member.delete(URL, {"current_password": "wrong"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "password_incorrect")
+    assert User.objects.exists()
+
+
+def test_an_old_sign_in_needs_the_current_password(member, old_sign_in):
+    refused = member.delete(URL)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "reauthentication_required")
+    assert User.objects.exists()
+    assert member.delete(URL, {"current_password": "testpassword123"}).status_code == 204
+
+
+def test_only_the_own_account_is_deleted(member):
+    other = User.objects.create_user("other@example.com", "testpassword123")
+
+    member.delete(URL)
+
+    assert list(User.objects.all()) == [other]
+
+
+@pytest.mark.postgresql
+def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data):
+    def delete():
+        flows.delete(session)
+
+    def sign_in():
+        try:
+            auth.signin(test_user_data["email"], test_user_data["password"])
+        except InvalidCredentials:
+            return
+
+    for _ in range(20):
+        user = User.objects.create_user(**test_user_data)
+        auth.signin(test_user_data["email"], test_user_data["password"])
+        session = Session.objects.select_related("user").get()
+        race(delete, sign_in, sign_in)
+        assert not User.objects.filter(pk=user.pk).exists()
+        assert not Session.objects.exists()
+
+
+@pytest.mark.postgresql
+def test_of_two_deletions_one_finds_nothing_left(race, user, test_user_data):
+    auth.signin(test_user_data["email"], test_user_data["password"])
+
+    def delete():
+        try:
+            flows.delete(session)
+        except InvalidToken:
+            return "gone"
+        return "deleted"
+
+    session = Session.objects.select_related("user").get()
+    assert sorted(race(delete, delete)) == ["deleted", "gone"]

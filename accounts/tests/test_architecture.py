@@ -1,0 +1,120 @@
+"""The house rules that a machine can check: who may import whom, and what a room holds."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ACCOUNTS = Path(__file__).parent.parent
+
+# A room imports rooms named here and nothing else of ours but errors and viewsets.
+MAY_IMPORT = {
+    "throttling": set(),
+    "users": set(),
+    "sessions": {"users", "throttling"},
+    "passwords": {"users", "sessions"},
+    "auth": {"users", "sessions", "passwords", "throttling"},
+    "me": {"users", "sessions", "passwords"},
+}
+SHARED = {"errors", "viewsets"}
+
+# Inside a room: views and the admin stand on serializers and flows, those on the room's nouns.
+LAYERS = {
+    "models": set(),
+    "flows": {"models"},
+    "serializers": {"models"},
+    "authentication": {"models", "flows"},
+    "throttles": {"models", "flows"},
+    "views": {"models", "flows", "serializers", "authentication", "throttles"},
+    "admin": {"models", "flows"},
+}
+# At most three modules of a room are named for its own nouns; what a noun may import is here.
+NOUNS = {
+    "throttling": {"addresses": set()},
+    "users": {"hashers": set(), "fields": {"models"}},
+    "sessions": {"tokens": {"models"}},
+    "passwords": {"policy": set()},
+}
+MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses"}
+
+MODULES = [
+    path
+    for room in MAY_IMPORT
+    for path in sorted((ACCOUNTS / room).glob("*.py"))
+    if path.name != "__init__.py"
+]
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules and objects that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: import by the full name"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def ours(path: Path) -> list[list[str]]:
+    return [name.split(".")[1:] for name in imports(path) if name.startswith("accounts.")]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ACCOUNTS.parent))
+
+
+def test_every_room_has_its_place():
+    rooms = {path.parent.name for path in ACCOUNTS.glob("*/__init__.py")}
+    assert rooms - {"migrations", "tests", "management"} == set(MAY_IMPORT)
+
+
+def test_the_order_of_the_rooms_has_no_circle():
+    built: set[str] = set()
+    for room, below in MAY_IMPORT.items():
+        assert below <= built, room
+        built.add(room)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_a_room_imports_only_rooms_below_it(path):
+    room = path.parent.name
+    assert {name[0] for name in ours(path)} <= {room, *MAY_IMPORT[room], *SHARED}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_inside_a_room_imports_point_downward(path):
+    room, nouns = path.parent.name, NOUNS.get(path.parent.name, {})
+    assert len(nouns) <= 3
+    assert path.stem in LAYERS or path.stem in nouns, "a room holds no such file"
+    below = {name[1] for name in ours(path) if name[0] == room}
+    # The room's nouns stand beside its models: every layer above those may use them.
+    allowed = LAYERS[path.stem] | set(nouns) if path.stem in LAYERS else nouns[path.stem]
+    if path.stem == "models":
+        allowed = {noun for noun, needs in nouns.items() if "models" not in needs}
+    assert below <= allowed
+
+
+@pytest.mark.parametrize("path", MODULES, ids=named)
+def test_only_the_edge_of_a_room_sees_a_request(path):
+    if path.stem not in MAY_SEE_A_REQUEST:
+        assert not {name for name in imports(path) if name.split(".")[-1].endswith("Request")}
+
+
+@pytest.mark.parametrize("path", sorted(ACCOUNTS.rglob("*.py")), ids=named)
+def test_nothing_in_accounts_imports_the_project(path):
+    assert not {name for name in imports(path) if name.split(".")[0] == "lazyrabbit"}
+
+
+@pytest.mark.parametrize(
+    "path", [ACCOUNTS / name for name in ("models.py", "admin.py", "urls.py")], ids=named
+)
+def test_an_index_holds_no_logic(path):
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.If, ast.For, ast.While, ast.Try)
+    assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+
+
+@pytest.mark.parametrize("path", sorted(ACCOUNTS.parent.glob("[al]*/**/*.py")), ids=named)
+def test_a_module_is_split_before_it_has_300_lines(path):
+    assert len(path.read_text().splitlines()) <= 300

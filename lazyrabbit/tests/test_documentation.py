@@ -1,0 +1,44 @@
+"""The pages that people and load balancers open first."""
+
+import re
+
+import pytest
+
+
+def test_the_root_leads_to_the_documentation(client):
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+
+
+@pytest.mark.parametrize("address", ["/docs", "/docs/", "/redoc", "/redoc/"])
+def test_the_documentation_loads_nothing_from_another_host(client, address):
+    page = client.get(address)
+
+    assert page.status_code == 200
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
+    assert addresses
+    for asset in addresses:
+        assert asset.startswith(("/static/", "data:")), asset
+
+
+def test_a_stale_token_does_not_close_the_documentation(client):
+    client.credentials(HTTP_AUTHORIZATION="Bearer stale")
+
+    assert client.get("/docs").status_code == 200
+    assert client.get("/api/v1/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("address", ["/api/health", "/api/health/"])
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_health_is_a_constant(client, address, method, django_assert_num_queries):
+    answer = getattr(client, method)(address, headers={"Authorization": "Bearer stale"})
+
+    assert answer.status_code == 200
+    assert answer.content == (b'{"status":"healthy"}' if method == "get" else b"")
+
+
+def test_the_admin_is_found_without_its_slash(client):
+    answer = client.get("/admin")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")

@@ -1,0 +1,138 @@
+"""The environment: read once, strictly, and documented in three places that agree."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/settings.py").read_text()))
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "k" * 32,
+    "ALLOWED_HOSTS": "accounts.example.com",
+}
+
+
+def load(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Import the settings in a process that has this environment and no other."""
+    return subprocess.run(
+        [sys.executable, "-c", "import lazyrabbit.settings as s; print(s.ALLOWED_HOSTS, s.DEBUG)"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_empty_environment_will_do():
+    loaded = load()
+
+    assert loaded.returncode == 0, loaded.stderr
+    assert "localhost" in loaded.stdout
+    assert "False" in loaded.stdout
+
+
+def test_the_readme_the_example_and_the_settings_name_the_same_variables():
+    example = (ROOT / ".env.example").read_text()
+    readme = (ROOT / "README.md").read_text()
+
+    assert set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE)) == NAMES
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", readme, re.MULTILINE)) == NAMES
+
+
+def test_the_example_names_the_defaults():
+    """Every commented line can be uncommented as it stands."""
+    example = (ROOT / ".env.example").read_text()
+    values = dict(re.findall(r"^#([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    unset = {name: value for name, value in values.items() if value}
+
+    loaded = load(**unset)
+
+    assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "soon"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"),
+        ("ALGORITHM", "none"),
+        ("BACKEND_CORS_ORIGINS", "http://localhost:5173"),
+        ("BACKEND_CORS_ORIGINS", '["*"]'),
+        ("BACKEND_CORS_ORIGINS", '["https://example.com/path"]'),
+        ("BACKEND_CORS_ORIGINS", "{}"),
+        ("DATABASE_URL", "mysql://localhost/accounts"),
+        ("DATABASE_URL", "postgres://user:c4n4ry@localhost:port/accounts"),
+        ("DEBUG", "perhaps"),
+        ("ENVIRONMENT", "staging"),
+        ("PORT", "99999"),
+        ("REFRESH_GRACE_SECONDS", "-1"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
+    ],
+)
+def test_a_value_that_cannot_be_read_stops_the_start_in_one_line(name, value):
+    loaded = load(**{name: value})
+
+    assert loaded.returncode == 1
+    heading, line = loaded.stderr.strip().splitlines()
+    assert heading == "The settings cannot be used:"
+    assert line.startswith(f"{name}: ")
+    assert "c4n4ry" not in loaded.stderr
+
+
+def test_all_mistakes_are_told_at_once():
+    loaded = load(PORT="x", DEBUG="x", ALGORITHM="x")
+
+    told = loaded.stderr.strip().splitlines()[1:]
+    assert sorted(line.partition(":")[0] for line in told) == ["ALGORITHM", "DEBUG", "PORT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "k" * 31),
+        ("DEBUG", "true"),
+        ("ALLOWED_HOSTS", ""),
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "accounts.example.com, *"),
+    ],
+)
+def test_production_refuses_what_is_only_good_for_a_laptop(name, value):
+    assert load(**PRODUCTION).returncode == 0
+    loaded = load(**{**PRODUCTION, name: value})
+
+    assert loaded.returncode == 1
+    assert loaded.stderr.splitlines()[1].startswith(f"{name}: ")
+
+
+def test_lists_may_have_spaces_and_origins_a_slash():
+    code = (
+        "import lazyrabbit.settings as s; print(s.ALLOWED_HOSTS, s.CORS_ALLOWED_ORIGINS,"
+        " [str(network) for network in s.TRUSTED_PROXIES])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={
+            "ALLOWED_HOSTS": "a.example.com, b.example.com",
+            "BACKEND_CORS_ORIGINS": '["https://a.example.com/", "http://[::1]:5173"]',
+            "TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == (
+        "['a.example.com', 'b.example.com'] ['https://a.example.com', 'http://[::1]:5173']"
+        " ['10.0.0.0/8', 'fd00::/8']"
+    )
+
+
+def test_the_key_of_the_tokens_is_not_the_secret_key(settings):
+    assert settings.SECRET_KEY not in settings.SIMPLE_JWT["SIGNING_KEY"]
