@@ -1,12 +1,16 @@
 """Server settings: ``gunicorn -c python:lazyrabbit.gunicorn``."""
 
+import json
 import os
 import socket
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from dotenv import load_dotenv
+from gunicorn import util
 
 load_dotenv(Path(__file__).parent.parent / ".env")
 
@@ -27,6 +31,28 @@ WELCOME = f"""
     documentation  http://{bind}/docs
     the admin      http://{bind}/admin/   (the first account: make superuser)
 """
+
+
+def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer what is not even HTTP like everything else; the message would say it back."""
+    body = {
+        "type": "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error",
+        "title": reason,
+        "status": status,
+        "detail": "The request is malformed or too large.",
+        "code": "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "error",
+        "errors": [],
+        "request_id": uuid4().hex,
+    }
+    content = json.dumps(body).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    util.write_nonblock(client, head.encode() + content)
+
+
+util.write_error = write_problem  # There is no setting for it.
 
 
 def on_starting(server: Any) -> None:

@@ -1,0 +1,79 @@
+"""SQLite as an operator has it: a file, and several processes that write to it."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SIGN_UP = """
+import json, os, sys
+from concurrent.futures import ThreadPoolExecutor
+import django
+django.setup()
+from django.conf import settings
+from rest_framework.test import APIClient
+from accounts.users.hashers import BcryptSHA256Hasher
+settings.ALLOWED_HOSTS.append("testserver")
+BcryptSHA256Hasher.rounds = 4
+
+def sign_up(email):
+    body = {"email": email, "password": "testpassword123"}
+    return APIClient().post("/api/v1/auth/signup", body).status_code
+
+with ThreadPoolExecutor(int(sys.argv[1])) as threads:
+    print(json.dumps(list(threads.map(sign_up, sys.argv[2:]))))
+"""
+
+
+@pytest.fixture
+def environment(tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "lazyrabbit.settings",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
+    }
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return environment
+
+
+def start(environment: dict[str, str], threads: int, *emails: str) -> subprocess.Popen[str]:
+    """Start a process that signs these up, so many at a time, and prints the statuses."""
+    return subprocess.Popen(
+        [sys.executable, "-c", SIGN_UP, str(threads), *emails],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def statuses(process: subprocess.Popen[str]) -> list[int]:
+    return json.loads(process.communicate(timeout=120)[0])
+
+
+def test_8_processes_sign_up_800_people_and_nothing_is_locked_or_lost(environment):
+    processes = [
+        start(environment, 1, *(f"p{process}-{person}@example.com" for person in range(100)))
+        for process in range(8)
+    ]
+
+    assert [statuses(process) for process in processes] == [[201] * 100] * 8
+
+
+def test_of_16_parallel_sign_ups_of_one_address_one_wins(environment):
+    spellings = [
+        "".join(
+            letter.upper() if turn >> place & 1 else letter
+            for place, letter in enumerate("race@example.com")
+        )
+        for turn in range(16)
+    ]
+    processes = [start(environment, 8, *spellings[:8]), start(environment, 8, *spellings[8:])]
+
+    assert sorted(itertools.chain(*map(statuses, processes))) == [201] + [400] * 15
