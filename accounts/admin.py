@@ -3,9 +3,19 @@
 from django.contrib import admin
 
 from accounts.passwords.admin import SetPasswordForm
-from accounts.sessions.admin import SessionInline
+from accounts.sessions.admin import (
+    SessionInline,
+    deactivate_and_sign_out,
+    sign_out_everywhere,
+)
 from accounts.users.admin import UserAdmin
 from accounts.users.models import User
 
 admin.site.site_header = admin.site.site_title = "Lazy Rabbit accounts"
-admin.site.register(User, UserAdmin, inlines=[SessionInline], change_password_form=SetPasswordForm)
+admin.site.register(
+    User,
+    UserAdmin,
+    inlines=[SessionInline],
+    actions=[sign_out_everywhere, deactivate_and_sign_out],
+    change_password_form=SetPasswordForm,
+)

@@ -5,10 +5,14 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.auth.views import AuthViewSet
 from accounts.me.views import MeViewSet
+from accounts.passwords.views import ChangePasswordViewSet
+from accounts.sessions.views import SessionViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("auth", AuthViewSet, basename="auth")
+router.register("users/me/change-password", ChangePasswordViewSet, basename="change-password")
+router.register("users/me/sessions", SessionViewSet, basename="session")
 
 me = MeViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
 

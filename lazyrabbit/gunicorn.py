@@ -35,7 +35,7 @@ WELCOME = f"""
 
 def write_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
     """Answer what is not even HTTP like everything else; the message would say it back."""
-    body = {
+    body: dict[str, Any] = {
         "type": "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error",
         "title": reason,
         "status": status,

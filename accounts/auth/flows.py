@@ -1,11 +1,12 @@
-"""Sign up and sign in."""
+"""Sign up, sign in and sign out."""
 
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
 
-from accounts.errors import AccountInactive, EmailTaken, InvalidCredentials
+from accounts.errors import AccountInactive, EmailTaken, InvalidCredentials, InvalidToken
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
+from accounts.sessions.models import Session
 from accounts.users.models import User
 
 
@@ -35,3 +36,22 @@ def signin(
     if not user.is_active:
         raise AccountInactive
     return user, sessions.start(user, ip_address=ip_address, user_agent=user_agent)
+
+
+def signout(access_token: str | None, refresh_token: str | None, scope: str) -> None:
+    """End the session that the tokens name (``local``), the user's others, or all (``global``).
+
+    The token of a session that has ended ends no other one: it may have been stolen. Asking
+    again for what is done already succeeds. Raises what ``sessions.find`` raises.
+    """
+    session = sessions.find(access_token, refresh_token)
+    of_user = Session.objects.filter(user=session.user_id)
+    chosen = {
+        "local": of_user.filter(pk=session.pk),
+        "others": of_user.exclude(pk=session.pk),
+        "global": of_user,
+    }[scope]
+    if session.is_live:
+        chosen.revoke()
+    elif chosen.live().exists():
+        raise InvalidToken

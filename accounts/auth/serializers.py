@@ -42,6 +42,33 @@ class SigninSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
+    examples=[
+        OpenApiExample("Ana", {"refresh_token": sessions.ANA["refresh_token"]}, request_only=True),
+    ]
+)
+class RefreshSerializer(serializers.Serializer[Any]):
+    refresh_token = StringField()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("This device", {}, request_only=True),
+        OpenApiExample("All devices", {"scope": "global"}, request_only=True),
+    ]
+)
+class SignoutSerializer(serializers.Serializer[Any]):
+    scope = serializers.ChoiceField(
+        ["local", "others", "global"],
+        default="local",
+        help_text="This session, the other ones, or all.",
+        error_messages=dict.fromkeys(
+            ("invalid_choice", "null"), "Scope must be local, others or global."
+        ),
+    )
+    refresh_token = StringField(default=None, help_text="Needed if the access token has expired.")
+
+
+@extend_schema_serializer(
     examples=[OpenApiExample("Ana", {"user": users.ANA, **sessions.ANA}, response_only=True)]
 )
 class SignedInSerializer(sessions.TokensSerializer):

@@ -1,17 +1,30 @@
-"""The entrance: sign up and sign in."""
+"""The entrance and the exit."""
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth import flows
 from accounts.auth.serializers import (
+    RefreshSerializer,
     SignedInSerializer,
     SignedUpSerializer,
     SigninSerializer,
+    SignoutSerializer,
     SignupSerializer,
 )
-from accounts.errors import AccountInactive, EmailTaken, InvalidCredentials, PasswordRefused
+from accounts.errors import (
+    AccountInactive,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidToken,
+    PasswordRefused,
+)
+from accounts.sessions import flows as sessions
+from accounts.sessions.authentication import bearer_token
+from accounts.sessions.serializers import TokensSerializer
 from accounts.throttling.addresses import client_address
 from accounts.viewsets import EntranceViewSet, operation
 
@@ -42,3 +55,26 @@ class AuthViewSet(EntranceViewSet):
             user_agent=request.headers.get("User-Agent", ""),
         )
         return Response(SignedInSerializer({"user": user, **tokens._asdict()}).data)
+
+    @operation(RefreshSerializer, TokensSerializer, errors=(InvalidToken,))
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: Request) -> Response:
+        """Exchange a refresh token for the next pair.
+
+        Each is good for one exchange; for a few seconds more it gets the same successor again.
+        A refresh token that was used before that ends the session, since it may have been stolen.
+        """
+        tokens = sessions.refresh(**self.validated())
+        return Response(TokensSerializer(tokens._asdict()).data)
+
+    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
+    @operation(SignoutSerializer, status=204, errors=(InvalidToken, NotAuthenticated))
+    @action(detail=False, methods=["post"])
+    def signout(self, request: Request) -> Response:
+        """End this session, the others, or all.
+
+        Send the access token in the header, or the refresh token in the body if that has expired.
+        The second time it is a 204 too.
+        """
+        flows.signout(bearer_token(request), **self.validated())
+        return Response(status=204)

@@ -57,6 +57,11 @@ def replace(session: Session, password_hash: str) -> None:
     user.sessions.exclude(pk=session.pk).revoke()
 
 
+def change(session: Session, new_password: str, current_password: str) -> None:
+    """Change the password of whoever knows it. Raises what ``prepare`` and ``replace`` raise."""
+    replace(session, prepare(session, new_password, current_password, attr="new_password"))
+
+
 def set_by_staff(user: User, new_password: str) -> None:
     """Set a password whatever it was before, and end every session of the user."""
     user.password = make_password(new_password)

@@ -5,12 +5,22 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
-from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts.errors import InvalidToken
 from accounts.sessions.models import Session
 from accounts.sessions.tokens import AccessToken
 from accounts.users.models import User
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the token of the ``Authorization`` header, if it holds one. Raises InvalidToken."""
+    header = request.META.get("HTTP_AUTHORIZATION", "").split()
+    if not header or header[0].lower() != "bearer":
+        return None
+    if len(header) != 2:
+        raise InvalidToken
+    token: str = header[1]
+    return token
 
 
 class SessionAuthentication(BaseAuthentication):
@@ -22,15 +32,10 @@ class SessionAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, Session] | None:
         """Return the user and the session; None without a bearer token. Raises InvalidToken."""
-        header = request.META.get("HTTP_AUTHORIZATION", "").split()
-        if not header or header[0].lower() != "bearer":
+        access_token = bearer_token(request)
+        if access_token is None:
             return None
-        if len(header) != 2:
-            raise InvalidToken
-        try:
-            token = AccessToken(header[1])
-        except TokenError as error:
-            raise InvalidToken from error
+        token = AccessToken.parse(access_token)
         session = Session.objects.select_related("user").filter(pk=token.sid).first()
         if session is None or not session.is_live or not session.user.is_active:
             raise InvalidToken

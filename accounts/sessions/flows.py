@@ -1,15 +1,23 @@
-"""Start a session and end sessions."""
+"""Start a session, refresh it, find it, end it."""
 
+import logging
+from contextlib import nullcontext, suppress
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from rest_framework.exceptions import NotAuthenticated
 
-from accounts.errors import InvalidCredentials
-from accounts.sessions.models import Session, expiry
+from accounts.errors import InvalidCredentials, InvalidToken
+from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
 from accounts.users.models import User
+
+BATCH = 1000  # Rows that one statement deletes or ends, so that it takes milliseconds.
+
+logger = logging.getLogger(__name__)
 
 
 class Tokens(NamedTuple):
@@ -43,7 +51,7 @@ def start(user: User, *, ip_address: str | None, user_agent: str) -> Tokens:
     session = Session.objects.create(
         user=user,
         ip_address=ip_address,
-        user_agent=user_agent[:512],
+        user_agent="".join(filter(str.isprintable, user_agent))[:512],
         created_at=now,
         last_used_at=now,
         expires_at=expiry(now, now),
@@ -57,3 +65,97 @@ def make_room(user: User) -> None:
     surplus = list(newest[settings.SESSIONS_PER_USER - 1 :])
     if surplus:
         Session.objects.filter(pk__in=surplus).revoke()
+
+
+def refresh(refresh_token: str) -> Tokens:
+    """Exchange a refresh token for the next pair (RFC 6749, section 6; RFC 9700, section 4.14).
+
+    The winner of any race is who changes the row, and that one statement is all it takes: the
+    claims hold what the next tokens need. The token just before gets the same successor for
+    ``REFRESH_GRACE_SECONDS``, since two tabs and a lost answer are no theft. Any other one that
+    was used before is: its session ends, for thief and owner alike.
+
+    Raises InvalidToken.
+    """
+    token = RefreshToken.parse(refresh_token)
+    now = timezone.now()
+    next_ = Session(
+        pk=token.sid,
+        user_id=token.user_id,
+        generation=token.generation + 1,
+        created_at=token.signed_in_at,
+        last_used_at=now,
+        expires_at=expiry(token.signed_in_at, now),
+    )
+    current = Session.objects.live().filter(pk=token.sid, generation=token.generation)
+    if current.update(generation=next_.generation, last_used_at=now, expires_at=next_.expires_at):
+        return issue(next_)
+    return issue(recognize(token, now))
+
+
+def recognize(token: RefreshToken, now: datetime) -> Session:
+    """Return the live session of a refresh token that may still be used.
+
+    That is the current one, or the one before within the grace. Any other ends the session.
+    Raises InvalidToken.
+    """
+    session = Session.objects.filter(pk=token.sid).first()
+    if session is None or not session.is_live:
+        raise InvalidToken
+    grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+    is_previous = session.generation == token.generation + 1
+    if session.generation == token.generation:
+        return session
+    if is_previous and grace and now - session.last_used_at <= grace:
+        return session
+    Session.objects.filter(pk=session.pk).revoke()
+    logger.warning("refresh_reuse user=%s session=%s", session.user_id, session.pk)
+    raise InvalidToken
+
+
+def find(access_token: str | None, refresh_token: str | None) -> Session:
+    """Return the session that either token names, live or ended.
+
+    Beside a refresh token, an access token that has expired is as good as none. Raises
+    NotAuthenticated without any token; InvalidToken if none is valid, if the two name different
+    sessions, so that it is unclear whose wish this is, or if the refresh token is used up.
+    """
+    access, refresh = None, None
+    if refresh_token is not None:
+        refresh = RefreshToken.parse(refresh_token)
+    if access_token is not None:
+        with suppress(InvalidToken) if refresh else nullcontext():
+            access = AccessToken.parse(access_token)
+    token = access or refresh
+    if token is None:
+        raise NotAuthenticated
+    if access and refresh and access.sid != refresh.sid:
+        raise InvalidToken
+    session = Session.objects.filter(pk=token.sid).first()
+    if session is None or token["sub"] != str(session.user_id):
+        raise InvalidToken
+    if refresh and session.is_live:
+        return recognize(refresh, timezone.now())
+    return session
+
+
+def purge(ended_before: datetime) -> int:
+    """Delete the sessions that were over by then, and return how many.
+
+    In batches, each a transaction of its own: whoever waits for a row waits for a batch at most.
+    """
+    purged = 0
+    while batch := list(
+        Session.objects.ended_before(ended_before).values_list("pk", flat=True)[:BATCH]
+    ):
+        purged += Session.objects.filter(pk__in=batch).delete()[0]
+    return purged
+
+
+def end_all(sessions: SessionQuerySet) -> int:
+    """End the live ones of these sessions, in batches, and return how many there were."""
+    ended, batch = 0, sessions.live().order_by("pk")
+    while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
+        ended += Session.objects.filter(pk__in=pks).revoke()
+        batch = batch.filter(pk__gt=pks[-1])
+    return ended

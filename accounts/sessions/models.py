@@ -12,6 +12,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def live(self) -> "SessionQuerySet":
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
+    def ended_before(self, instant: datetime) -> "SessionQuerySet":
+        """Select what was over by then; whatever was, had been started, which is indexed."""
+        over = models.Q(revoked_at__lt=instant) | models.Q(expires_at__lt=instant)
+        return self.filter(over, created_at__lt=instant)
+
     def revoke(self) -> int:
         """End the sessions, from the next request on; return how many were live until now."""
         return self.live().update(revoked_at=timezone.now())
@@ -31,7 +36,7 @@ class Session(models.Model):
     generation = models.PositiveIntegerField(default=0)
     ip_address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=512, blank=True)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_index=True)
     last_used_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)

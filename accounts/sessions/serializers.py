@@ -1,15 +1,28 @@
-"""A session's tokens as clients get them."""
+"""A session and its tokens as clients get them."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.sessions.devices import device
+from accounts.sessions.models import Session
+
 ANA = {
     "access_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIn0.c2ln",
     "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2ln",
     "token_type": "bearer",
     "expires_in": 900,
+}
+FIREFOX = {
+    "id": "15811b57-a172-47dc-99ba-0896ae884b36",
+    "current": True,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "last_used_at": "2026-01-02T04:00:00.123456Z",
+    "expires_at": "2026-01-09T04:00:00.123456Z",
+    "ip_address": "192.0.2.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "device": "Firefox on Linux",
 }
 
 
@@ -19,3 +32,25 @@ class TokensSerializer(serializers.Serializer[Any]):
     refresh_token = serializers.CharField()
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires.")
+
+
+@extend_schema_serializer(
+    component_name="Session", examples=[OpenApiExample("Firefox", FIREFOX, response_only=True)]
+)
+class SessionSerializer(serializers.Serializer[Any]):
+    """Needs ``current`` in its context: the id of the session that asks."""
+
+    id = serializers.UUIDField()
+    current = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField(help_text="When this device signed in.")
+    last_used_at = serializers.DateTimeField(help_text="When its tokens were last refreshed.")
+    expires_at = serializers.DateTimeField(help_text="When it ends if it is not refreshed.")
+    ip_address = serializers.CharField(allow_null=True)
+    user_agent = serializers.CharField()
+    device = serializers.SerializerMethodField(help_text="Like Firefox on Linux.")
+
+    def get_current(self, session: Session) -> bool:
+        return bool(session.pk == self.context["current"])
+
+    def get_device(self, session: Session) -> str:
+        return device(session.user_agent)

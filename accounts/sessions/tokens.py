@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.exceptions import TokenError
 
+from accounts.errors import InvalidToken
 from accounts.sessions.models import Session
 
 LARGEST_GENERATION = 2**31 - 1
@@ -37,6 +38,14 @@ class SessionToken(tokens.Token):
         if any(type(self.payload.get(claim)) is not kind for claim, kind in self.claims.items()):
             raise TokenError("The token lacks a claim.")
         self.sid = UUID(self.payload["sid"])
+
+    @classmethod
+    def parse(cls, token: str) -> Self:
+        """Return the token as a client presents it. Raises InvalidToken."""
+        try:
+            return cls(token)
+        except TokenError as error:
+            raise InvalidToken from error
 
     @classmethod
     def for_session(cls, session: Session) -> Self:

@@ -32,7 +32,7 @@ LAYERS = {
 NOUNS = {
     "throttling": {"addresses": set()},
     "users": {"hashers": set(), "fields": {"models"}},
-    "sessions": {"tokens": {"models"}},
+    "sessions": {"tokens": {"models"}, "devices": set()},
     "passwords": {"policy": set()},
 }
 MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses"}

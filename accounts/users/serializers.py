@@ -1,7 +1,5 @@
 """A user as every route shows it."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -30,9 +28,3 @@ class UserSerializer(serializers.Serializer[User]):
     email_verified = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-
-
-class MessageSerializer(serializers.Serializer[Any]):
-    """One sentence for a person."""
-
-    message = serializers.CharField()

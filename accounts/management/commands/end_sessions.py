@@ -1,0 +1,27 @@
+"""For emergencies: sign people out, everywhere and at once."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.sessions import flows
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+
+class Command(BaseCommand):
+    help = "End every session of one person, or of everybody. It holds from the next request on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        who = parser.add_mutually_exclusive_group(required=True)
+        who.add_argument("--user", metavar="EMAIL", help="end the sessions of this person")
+        who.add_argument("--all", action="store_true", help="end the sessions of everybody")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sessions = Session.objects.all()
+        if options["user"] is not None:
+            try:
+                sessions = sessions.filter(user=User.objects.get_by_natural_key(options["user"]))
+            except User.DoesNotExist as error:
+                raise CommandError("Nobody has an account with this address.") from error
+        self.stdout.write(f"{flows.end_all(sessions)} sessions ended.")
