@@ -1,14 +1,23 @@
 """Fixtures as users know them: a client, a person's data, a signed-in member, a race."""
 
+import http.client
+import json
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import cache
 from threading import Barrier
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
@@ -139,3 +148,49 @@ def race(transactional_db):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
         pytest.skip("PostgreSQL only: say DATABASE_URL=postgres://… or `make test-postgresql`")
+
+
+class Node:
+    """A server process of its own on the test's database; ``post`` returns status and body."""
+
+    def __init__(self, **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        database = connection.settings_dict
+        place = f"{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
+        environment |= {
+            "PATH": os.environ["PATH"],
+            "PORT": str(self.port),
+            "SECRET_KEY": settings.SECRET_KEY,
+            "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}",
+        }
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        self.wait()
+
+    def wait(self) -> None:
+        for _ in range(200):
+            with suppress(OSError):
+                return socket.create_connection(("127.0.0.1", self.port)).close()
+            time.sleep(0.05)
+        raise AssertionError("the node did not start")
+
+    def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as server:
+            server.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = server.getresponse()
+            return answer.status, json.load(answer)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def nodes(transactional_db):
+    """Two server processes on the database of the test."""
+    nodes = [Node(), Node()]
+    yield nodes
+    for node in nodes:
+        node.stop()
