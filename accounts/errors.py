@@ -67,6 +67,8 @@ class PasswordIncorrect(FieldError):
 class PasswordRefused(ValidationError):
     """The new password breaks the policy; one entry in ``errors`` for each rule it breaks."""
 
+    attr = "password"  # Or as the request names it.
+    default_detail = "This password will not do."
     codes = (
         "password_too_short",
         "password_too_long",
@@ -81,6 +83,7 @@ class PasswordRefused(ValidationError):
 class PasswordUnchanged(ValidationError):
     """The new password is the current one."""
 
+    attr = "password"  # Or as the request names it.
     default_detail = "Choose a password that differs from the current one."
     default_code = "password_unchanged"
 

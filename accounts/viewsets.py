@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
+from accounts.errors import InvalidToken
 from accounts.sessions.models import Session
 
 Method = TypeVar("Method", bound=Callable[..., Response])
@@ -66,6 +67,8 @@ class EntranceViewSet(JSONViewSet):
 
 class MemberViewSet(JSONViewSet):
     """For people signed in."""
+
+    errors = (NotAuthenticated, InvalidToken)
 
     @property
     def session(self) -> Session:

@@ -4,6 +4,7 @@ import json
 import math
 from typing import IO, Any
 
+from django.http import UnreadablePostError
 from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -43,7 +44,10 @@ class StrictJSONParser(BaseParser):
         _, parameters = parse_header_parameters(media_type or "")
         if parameters.get("charset", "utf-8").lower() != "utf-8":
             raise UnsupportedMediaType("")
-        body = stream.read(MAX_BYTES + 1)
+        try:
+            body = stream.read(MAX_BYTES + 1)
+        except UnreadablePostError as error:
+            raise ParseError("The request body did not arrive.") from error
         if len(body) > MAX_BYTES:
             raise BodyTooLarge
         value = load(body)

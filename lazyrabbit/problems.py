@@ -74,7 +74,8 @@ def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonRe
     """Return a problem for what never reached a view."""
     kind = "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     body = problem(request, status, code, detail, kind)
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    compact = {"separators": (",", ":")}
+    return JsonResponse(body, json_dumps_params=compact, status=status, content_type=CONTENT_TYPE)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

@@ -8,9 +8,11 @@ from typing import Any
 from drf_spectacular import openapi
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_standardized_errors.openapi_utils import (
+    InputDataField,
     get_flat_serializer_fields,
     get_serializer_fields_with_error_codes,
 )
+from drf_standardized_errors.types import Error
 from rest_framework import exceptions
 
 from lazyrabbit import problems
@@ -37,18 +39,13 @@ PROBLEM = {
         "request_id": STRING,
     },
     "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
-    "example": {
-        "type": "validation_error",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "Enter a valid email address.",
-        "code": "invalid",
-        "errors": [{"attr": "email", "code": "invalid", "detail": "Enter a valid email address."}],
-        "request_id": "6f3c1c5e9d7a4c0b8f2e1d3a5b7c9e0f",
-    },
 }
-# Whatever the operation, its host, its path and its body can be wrong, and so can we.
-ANYWHERE = {(400, "bad_request"), (405, "method_not_allowed"), (500, "error")}
+# Whatever the operation, its host, its method and its body can be wrong, and so can we.
+ANYWHERE = [
+    (400, "bad_request", "The request is malformed."),
+    (405, "method_not_allowed", "This method is not allowed here."),
+    (500, "error", "Something went wrong on our side."),
+]
 BODY_ERRORS = (exceptions.ParseError, exceptions.UnsupportedMediaType, BodyTooLarge)
 # REST framework's fields name these; our parser has refused such a body before.
 UNREACHABLE = {"null_characters_not_allowed", "surrogate_characters_not_allowed"}
@@ -84,11 +81,11 @@ class AutoSchema(openapi.AutoSchema):
             self.method = "DELETE"
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
-        codes = defaultdict(set)
-        for status, code in self._errors():
-            codes[status].add(code)
-        answers = {str(status): self._problem(status, codes[status]) for status in sorted(codes)}
-        return {**super()._get_response_bodies(direction), **answers}
+        examples: dict[int, dict[str, Any]] = defaultdict(dict)
+        for example in self._examples():
+            examples[example["status"]].setdefault(example["code"], {"value": example})
+        answers = {str(status): self._problem(status, examples[status]) for status in examples}
+        return {**super()._get_response_bodies(direction), **dict(sorted(answers.items()))}
 
     def _takes(self) -> Any:
         return getattr(self._method(), "takes", None)
@@ -96,31 +93,49 @@ class AutoSchema(openapi.AutoSchema):
     def _method(self) -> Any:
         return getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
 
-    def _errors(self) -> Iterator[tuple[int, str]]:
-        """Yield the status and the code of everything that can go wrong."""
-        yield from ANYWHERE
-        for error in getattr(self._method(), "errors", ()):
-            for code in getattr(error, "codes", (error.default_code,)):
-                yield error.status_code, code
-        if self.view.get_authenticators():
-            yield 401, "not_authenticated"
-            yield 401, "token_not_valid"
+    def _examples(self) -> Iterator[dict[str, Any]]:
+        """Yield an example of everything that can go wrong."""
+        errors = [*getattr(self._method(), "errors", ()), *getattr(self.view, "errors", ())]
         if takes := self._takes():
-            yield 411, "length_required"
-            for error in BODY_ERRORS:
-                yield error.status_code, error.default_code
-            for field in get_serializer_fields_with_error_codes(get_flat_serializer_fields(takes)):
-                for code in field.error_codes - UNREACHABLE:
-                    yield 400, code
+            errors += BODY_ERRORS
+            yield example(411, "length_required", "Send a Content-Length header.")
+            for member in get_serializer_fields_with_error_codes(get_flat_serializer_fields(takes)):
+                for code in sorted(member.error_codes - UNREACHABLE):
+                    yield example(400, code, sentence(member.field, code), member.name)
+        for error in errors:
+            attr = getattr(error, "attr", None)
+            for code in getattr(error, "codes", (error.default_code,)):
+                yield example(error.status_code, code, str(error.default_detail), attr)
+        for status, code, detail in ANYWHERE:
+            yield example(status, code, detail)
 
-    def _problem(self, status: int, codes: set[str]) -> dict[str, Any]:
+    def _problem(self, status: int, examples: dict[str, Any]) -> dict[str, Any]:
+        """Describe the problems of one status: which codes they have, and an example of each."""
         component = ResolvedComponent(
             name="Problem", type=ResolvedComponent.SCHEMA, object="Problem", schema=PROBLEM
         )
         self.registry.register_on_missing(component)
-        code = {"type": "string", "enum": sorted(codes)}
+        code = {"type": "string", "enum": sorted(examples)}
         schema = {"allOf": [component.ref, {"properties": {"code": code}}]}
         return {
             "description": HTTPStatus(status).phrase,
-            "content": {problems.CONTENT_TYPE: {"schema": schema}},
+            "content": {problems.CONTENT_TYPE: {"schema": schema, "examples": examples}},
         }
+
+
+def example(status: int, code: str, detail: str, attr: str | None = None) -> dict[str, Any]:
+    kind = "validation_error" if attr else "client_error" if status < 500 else "server_error"
+    errors = (Error(code, detail, attr),) if attr else ()
+    body = problems.problem(None, status, code, detail, kind, errors)
+    return {**body, "request_id": "6f3c1c5e9d7a4c0b8f2e1d3a5b7c9e0f"}
+
+
+def members(takes: Any) -> list[InputDataField]:
+    """Return the fields, without the body as a whole: the parser takes objects only."""
+    return [f for f in get_flat_serializer_fields(takes) if f.name != "non_field_errors"]
+
+
+def sentence(field: Any, code: str) -> str:
+    """Return what the field says to a person for this code."""
+    message = str(field.error_messages.get(code, "Enter a valid value."))
+    return message.format(label=field.label, max_length=getattr(field, "max_length", None))

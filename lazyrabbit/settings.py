@@ -255,8 +255,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
     "TAGS": [
-        {"name": "auth", "description": "For people who are not signed in."},
-        {"name": "users", "description": "For the person who is signed in."},
+        {"name": "auth", "description": "Come in, stay in, go out."},
+        {"name": "users", "description": "The account of the person who is signed in."},
         {"name": "health", "description": "For load balancers."},
     ],
 }

@@ -62,8 +62,11 @@ def change(session: Session, new_password: str, current_password: str) -> None:
     replace(session, prepare(session, new_password, current_password, attr="new_password"))
 
 
-def set_by_staff(user: User, new_password: str) -> None:
-    """Set a password whatever it was before, and end every session of the user."""
+def set_by_staff(user: User, new_password: str | None) -> None:
+    """Set a password whatever it was before, and end every session of the user.
+
+    Without one, nobody can sign in until staff set another.
+    """
     user.password = make_password(new_password)
     with transaction.atomic():
         users = User.objects.filter(pk=user.pk)

@@ -15,10 +15,13 @@ class MaximumLengthValidator:
 
     def validate(self, password: str, user: User | None = None) -> None:
         if len(password) > MAXIMUM_LENGTH:
-            raise ValidationError(self.get_help_text(), code="password_too_long")
+            raise ValidationError(
+                f"This password is too long. It must contain at most {MAXIMUM_LENGTH} characters.",
+                code="password_too_long",
+            )
 
     def get_help_text(self) -> str:
-        return f"This password is too long. It must contain at most {MAXIMUM_LENGTH} characters."
+        return f"Your password must contain at most {MAXIMUM_LENGTH} characters."
 
 
 def check(password: str, user: User, attr: str) -> None:

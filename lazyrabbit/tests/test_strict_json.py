@@ -1,10 +1,13 @@
 """What the API reads, and what it refuses to read."""
 
 import json
+from io import BytesIO
 
 import pytest
+from rest_framework.exceptions import ParseError
 
 from accounts.users.models import User
+from lazyrabbit.parsers import StrictJSONParser
 
 URL = "/api/v1/auth/signup"
 pytestmark = pytest.mark.django_db
@@ -150,6 +153,18 @@ def test_no_body_is_an_empty_object(client):
 
     assert answer.status_code == 400
     assert [error["attr"] for error in answer.json()["errors"]] == ["email", "password"]
+
+
+def test_a_client_that_goes_away_while_it_sends_is_no_error_of_ours(rf):
+    class Broken(BytesIO):
+        def read(self, *sizes):
+            raise ConnectionResetError
+
+    request = rf.generic("POST", URL, CONTENT_LENGTH="50")
+    request._stream = Broken()
+
+    with pytest.raises(ParseError, match="did not arrive"):
+        StrictJSONParser().parse(request, "application/json")
 
 
 def test_nothing_of_the_input_is_said_back(send):

@@ -135,6 +135,17 @@ def test_a_password_set_by_staff_ends_the_sessions(client, superuser, user, memb
     assert User.objects.get(pk=user.pk).check_password("anotherpassword123")
 
 
+def test_staff_disable_a_password(client, superuser, user, member, test_user_data):
+    address = page_of(user, "auth_user_password_change")
+
+    form = {"usable_password": "false", "unset-password": "1"}
+    assert superuser.post(address, form).status_code == 302
+
+    assert member.get("/api/v1/users/me").status_code == 401
+    assert client.post("/api/v1/auth/signin", test_user_data).status_code == 401
+    assert not User.objects.get(pk=user.pk).has_usable_password()
+
+
 def test_who_sets_the_own_password_stays_signed_in_to_the_admin(superuser):
     root = User.objects.get()
     strong = dict.fromkeys(("password1", "password2"), "anotherpassword123")
