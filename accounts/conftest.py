@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
@@ -123,6 +125,31 @@ def old_sign_in(user, member):
     """Make the member's sign-in too old for sensitive acts."""
     hour_ago = timezone.now() - timedelta(minutes=60)
     user.sessions.update(created_at=hour_ago)
+
+
+def sign_in_as(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def superuser(db):
+    return sign_in_as(User.objects.create_superuser("root@example.com", "securepassword123"))
+
+
+@pytest.fixture
+def staff(db):
+    """Sign in as a staff member who may do these things with users."""
+
+    def staff(*permissions: str) -> Client:
+        person = User.objects.create_user("staff@example.com", "securepassword123", is_staff=True)
+        person.user_permissions.set(
+            Permission.objects.filter(codename__in=[f"{name}_user" for name in permissions])
+        )
+        return sign_in_as(person)
+
+    return staff
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The one shape of an error response: problem details for HTTP APIs (RFC 9457)."""
 
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -32,7 +31,7 @@ def problem(  # noqa: PLR0913, PLR0917 (the members of the body)
         "status": status,
         "detail": detail,
         "code": code,
-        "errors": [asdict(error) for error in errors],
+        "errors": [{"attr": e.attr, "code": e.code, "detail": e.detail} for e in errors],
         "request_id": getattr(request, "id", ""),
     }
 

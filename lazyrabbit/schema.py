@@ -7,11 +7,7 @@ from typing import Any
 
 from drf_spectacular import openapi
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_standardized_errors.openapi_utils import (
-    InputDataField,
-    get_flat_serializer_fields,
-    get_serializer_fields_with_error_codes,
-)
+from drf_standardized_errors.openapi_utils import get_serializer_field_error_codes
 from drf_standardized_errors.types import Error
 from rest_framework import exceptions
 
@@ -99,9 +95,9 @@ class AutoSchema(openapi.AutoSchema):
         if takes := self._takes():
             errors += BODY_ERRORS
             yield example(411, "length_required", "Send a Content-Length header.")
-            for member in get_serializer_fields_with_error_codes(get_flat_serializer_fields(takes)):
-                for code in sorted(member.error_codes - UNREACHABLE):
-                    yield example(400, code, sentence(member.field, code), member.name)
+            for name, field in takes().fields.items():
+                for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
+                    yield example(400, code, sentence(field, code), name)
         for error in errors:
             attr = getattr(error, "attr", None)
             for code in getattr(error, "codes", (error.default_code,)):
@@ -128,11 +124,6 @@ def example(status: int, code: str, detail: str, attr: str | None = None) -> dic
     errors = (Error(code, detail, attr),) if attr else ()
     body = problems.problem(None, status, code, detail, kind, errors)
     return {**body, "request_id": "6f3c1c5e9d7a4c0b8f2e1d3a5b7c9e0f"}
-
-
-def members(takes: Any) -> list[InputDataField]:
-    """Return the fields, without the body as a whole: the parser takes objects only."""
-    return [f for f in get_flat_serializer_fields(takes) if f.name != "non_field_errors"]
 
 
 def sentence(field: Any, code: str) -> str:

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -17,31 +16,6 @@ pytestmark = pytest.mark.django_db
 
 def page_of(user: User, name: str = "accounts_user_change") -> str:
     return reverse(f"admin:{name}", args=[user.pk])
-
-
-def sign_in_as(user: User) -> Client:
-    browser = Client()
-    browser.force_login(user)
-    return browser
-
-
-@pytest.fixture
-def superuser(db):
-    return sign_in_as(User.objects.create_superuser("root@example.com", "securepassword123"))
-
-
-@pytest.fixture
-def staff(db):
-    """Sign in as a staff member who may do these things with users."""
-
-    def staff(*permissions: str) -> Client:
-        person = User.objects.create_user("staff@example.com", "securepassword123", is_staff=True)
-        person.user_permissions.set(
-            Permission.objects.filter(codename__in=[f"{name}_user" for name in permissions])
-        )
-        return sign_in_as(person)
-
-    return staff
 
 
 def form_of(browser: Client, address: str) -> dict[str, str]:

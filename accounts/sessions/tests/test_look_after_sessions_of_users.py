@@ -1,0 +1,106 @@
+"""How staff sign people out in the admin."""
+
+import pytest
+from django.urls import reverse
+
+from accounts.sessions.models import Session
+from accounts.users.models import User
+from accounts.users.tests.test_look_after_users import LIST, form_of, page_of
+
+ME = "/api/v1/users/me"
+pytestmark = pytest.mark.django_db
+
+
+def act(browser, action: str, *users: User):
+    chosen = {"action": action, "_selected_action": [user.pk for user in users]}
+    return browser.post(LIST, chosen, follow=True)
+
+
+def ending(browser, user: User, *sessions: Session) -> dict[str, str]:
+    """Return the form of the user's page with the boxes of these sessions ticked."""
+    rows = list(user.sessions.live().order_by("-last_used_at"))
+    form = form_of(browser, page_of(user))
+    form |= {"sessions-TOTAL_FORMS": str(len(rows)), "sessions-INITIAL_FORMS": str(len(rows))}
+    for row, session in enumerate(rows):
+        form |= {f"sessions-{row}-id": str(session.pk), f"sessions-{row}-user": str(user.pk)}
+        if session in sessions:
+            form[f"sessions-{row}-end"] = "on"
+    return form
+
+
+def test_staff_end_one_session_on_the_page_of_the_user(staff, sign_in, user):
+    phone, laptop = sign_in(), sign_in()
+    oldest = Session.objects.order_by("created_at").first()
+    browser = staff("view", "change")
+
+    answer = browser.post(page_of(user), ending(browser, user, oldest))
+
+    assert answer.status_code == 302
+    assert (phone.get(ME).status_code, laptop.get(ME).status_code) == (401, 200)
+
+
+def test_a_session_that_ended_meanwhile_does_not_get_in_the_way(superuser, member, user):
+    form = ending(superuser, user, *user.sessions.all()) | {"full_name": "Changed"}
+    member.post("/api/v1/auth/signout", {})
+
+    assert superuser.post(page_of(user), form).status_code == 302
+    assert User.objects.get(pk=user.pk).full_name == "Changed"
+
+
+def test_a_session_of_another_user_cannot_be_ended_here(superuser, member, user):
+    other = User.objects.create_user("other@example.com", "testpassword123")
+    form = ending(superuser, user, *user.sessions.all())
+
+    superuser.post(
+        page_of(other),
+        form_of(superuser, page_of(other))
+        | {key: value for key, value in form.items() if key.startswith("sessions")},
+    )
+
+    assert member.get(ME).status_code == 200
+
+
+def test_staff_sign_people_out_everywhere(staff, client, sign_in, user, test_user_data):
+    phone, laptop = sign_in(), sign_in()
+
+    answer = act(staff("view", "change"), "sign_out_everywhere", user)
+
+    assert "2 sessions ended." in answer.content.decode()
+    assert (phone.get(ME).status_code, laptop.get(ME).status_code) == (401, 401)
+    assert client.post("/api/v1/auth/signin", test_user_data).status_code == 200
+
+
+def test_staff_deactivate_people_and_sign_them_out(staff, client, member, user, test_user_data):
+    answer = act(staff("view", "change"), "deactivate_and_sign_out", user)
+
+    assert "1 users deactivated." in answer.content.decode()
+    assert member.get(ME).status_code == 401
+    assert not Session.objects.live().exists()
+    assert client.post("/api/v1/auth/signin", test_user_data).status_code == 403
+
+
+@pytest.mark.parametrize("action", ["sign_out_everywhere", "deactivate_and_sign_out"])
+def test_staff_who_may_only_look_sign_nobody_out(staff, member, user, action):
+    act(staff("view"), action, user)
+
+    assert member.get(ME).status_code == 200
+
+
+@pytest.mark.parametrize("action", ["sign_out_everywhere", "deactivate_and_sign_out"])
+def test_only_superusers_sign_superusers_out(staff, member, user, action):
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    browser = staff("view", "change")
+
+    act(browser, action, user)
+    assert browser.post(page_of(user), {"sessions-0-end": "on"}).status_code == 403
+
+    assert member.get(ME).status_code == 200
+    assert User.objects.get(pk=user.pk).is_active
+
+
+def test_who_may_only_look_sees_no_box(staff, member, user):
+    page = staff("view").get(page_of(user)).content.decode()
+
+    assert "127.0.0.1" in page
+    assert "sessions-0-end" not in page
+    assert reverse("admin:logout") in page
