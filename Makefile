@@ -1,19 +1,22 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-postgresql lint format migrate migrate-create superuser shell clean
+.PHONY: help install run test test-postgresql test-docs node lint format migrate migrate-create superuser shell clean
 
-PYTHON ?= $(firstword $(foreach version,3.14 3.13 3.12 3.11,$(shell command -v python$(version))) python3)
+# The first Python that runs and is new enough; say PYTHON=… to use another one.
+IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python $(IS_NEW_ENOUGH) 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 RUNS := $(BIN)/.runs
 LINTS := $(BIN)/.lints
-PIP := $(BIN)/pip --quiet --disable-pip-version-check
+SNIPPETS := docs/node_modules/.installed
+PIP := $(BIN)/pip --quiet --quiet --disable-pip-version-check
 
 help:  ## Show this list.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(BIN)/python:
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed, and $(PYTHON) is not installed."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say PYTHON=… to use another one."; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) $(IS_NEW_ENOUGH) 2>/dev/null || { echo "Python 3.11 or newer is needed: install it, or say PYTHON=… where it is."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no pip and venv: install them first (on Debian: apt install python3-venv)."; exit 1; }
 	@$(PYTHON) -m venv .venv
 
@@ -25,6 +28,14 @@ $(RUNS): requirements.txt | $(BIN)/python
 $(LINTS): requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing what is needed to lint …"
 	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+node:
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { echo "Node.js 20 or newer and npm are needed to run the snippets of docs/frontend.md; they are not needed for the service."; exit 1; }
+
+$(SNIPPETS): docs/package-lock.json | node
+	@echo "Installing what the snippets of docs/frontend.md need …"
+	@npm ci --prefix docs --no-audit --no-fund --silent
 	@touch $@
 
 .env: | $(RUNS)
@@ -41,6 +52,9 @@ test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are ski
 
 test-postgresql: $(RUNS)  ## Run the tests on the PostgreSQL of DATABASE_URL.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -n auto $(ARGS)
+
+test-docs: node $(RUNS) $(SNIPPETS)  ## Run the snippets of docs/frontend.md against a server.
+	@docs/run-snippets
 
 lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/ruff check .
@@ -66,7 +80,7 @@ shell: install  ## Open a Python shell with the project loaded.
 	@$(BIN)/python manage.py shell
 
 clean:  ## Remove what can be made again; .env and the database stay.
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov docs/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The names of the old project.
