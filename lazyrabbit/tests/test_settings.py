@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/settings.py").read_text()))
+KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the process sees of ours.
 PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "k" * 32,
@@ -22,7 +23,7 @@ def load(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "import lazyrabbit.settings as s; print(s.ALLOWED_HOSTS, s.DEBUG)"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={name: os.environ[name] for name in KEPT if name in os.environ} | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -47,6 +47,17 @@ def test_only_the_own_account_is_deleted(member):
     assert list(User.objects.all()) == [other]
 
 
+def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
+    session, again = (Session.objects.select_related("user").get() for _ in range(2))
+    flows.delete(session)
+
+    with pytest.raises(InvalidToken):
+        flows.update(again, full_name="Ana")
+    with pytest.raises(InvalidToken):
+        flows.delete(again)
+    assert not User.objects.exists()
+
+
 @pytest.mark.postgresql
 def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data):
     def delete():

@@ -80,6 +80,24 @@ def test_a_cost_is_raised_and_never_lowered(monkeypatch, cost, is_old):
     assert upgrades == (["testpassword123"] if is_old else [])
 
 
+@pytest.mark.parametrize(("cost", "hashes"), [(4, 2), (5, 1), (6, 1)])
+def test_a_wrong_password_takes_as_long_at_a_lower_cost(monkeypatch, cost, hashes):
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", cost)
+    encoded = make_password("testpassword123")
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 5)
+    computed = []
+    encode = BcryptSHA256Hasher.encode
+
+    def count(self, password, salt):
+        computed.append(salt)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(BcryptSHA256Hasher, "encode", count)
+
+    assert not check_password("wrongpassword123", encoded)
+    assert len(computed) == hashes
+
+
 @pytest.mark.parametrize("algorithm", ["bcrypt_sha256", "bcrypt"])
 @pytest.mark.parametrize(
     "rest",

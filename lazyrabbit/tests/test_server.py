@@ -1,0 +1,147 @@
+"""The server as `make run` starts it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the processes see of ours.
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def start(port, tmp_path):
+    """Start a server on the port and return its process; it is stopped after the test."""
+    started = []
+
+    def start(**environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]
+        environment = {
+            **{name: value for name, value in os.environ.items() if name in KEPT},
+            "PORT": str(port),
+            "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
+            **environment,
+        }
+        started.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.fixture
+def send(start, port):
+    """Send bytes to a server, and return the status, the content type and the body."""
+    start()
+    for _ in range(200):
+        with socket.socket() as attempt:
+            if not attempt.connect_ex(("127.0.0.1", port)):
+                break
+        time.sleep(0.05)
+
+    def send(request: bytes):
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as server:
+            server.sendall(request)
+            answer = http.client.HTTPResponse(server)
+            answer.begin()
+            return answer.status, answer.headers["Content-Type"], answer.read()
+
+    return send
+
+
+def test_it_says_where_everything_is(start, port):
+    process = start()
+    printed = ""
+    while "the admin" not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+
+    assert f"http://127.0.0.1:{port}/api/v1/" in printed
+    assert f"http://127.0.0.1:{port}/docs" in printed
+    assert f"http://127.0.0.1:{port}/admin/" in printed
+    assert "make superuser" in printed
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence(start, port):
+    with socket.create_server(("127.0.0.1", port)):
+        printed, _ = start().communicate(timeout=30)
+
+    assert printed.splitlines()[-1] == (
+        f"Port {port} is in use: stop what listens there, or choose another one."
+    )
+    assert "Traceback" not in printed
+
+
+def test_settings_that_cannot_be_used_stop_the_server(start):
+    process = start(ALGORITHM="none", DEBUG="perhaps")
+    printed, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "Traceback" not in printed
+    assert {line.partition(":")[0] for line in printed.splitlines()[1:]} == {"ALGORITHM", "DEBUG"}
+
+
+def test_what_is_not_even_http_is_a_problem_too(send):
+    host = b"Host: localhost\r\n"
+    requests = {
+        b"NONSENSE\r\n\r\n": 400,
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + host + b"\r\n": 414,
+        b"GET / HTTP/1.1\r\n" + host + b"Authorization: Bearer " + b"a" * 9000 + b"\r\n\r\n": 431,
+        b"POST / HTTP/1.1\r\n" + host + b"Content-Length: canary\r\n\r\n": 400,
+        b"POST / HTTP/1.1\r\n" + host + b"Content-Length: -1\r\n\r\n": 400,
+        b"GET / HTTP/1.1\r\n" + host + b"Expect: canary\r\n\r\n": 417,
+    }
+    for request, expected in requests.items():
+        status, content_type, body = send(request)
+        assert (status, content_type) == (expected, "application/problem+json"), request[:60]
+        assert (json.loads(body)["status"], json.loads(body)["code"]) == (expected, "bad_request")
+        assert b"canary" not in body
+
+
+def test_a_body_in_chunks_is_411(send):
+    request = (
+        b"POST /api/v1/auth/signin HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    )
+
+    status, content_type, body = send(request)
+
+    assert (status, content_type) == (411, "application/problem+json")
+    assert json.loads(body)["code"] == "length_required"
+
+
+def test_it_stops_when_it_is_asked_to(start, port):
+    process = start()
+    while line := process.stdout.readline():
+        if "Booting worker" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=30) == 0
