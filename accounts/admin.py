@@ -8,14 +8,13 @@ from accounts.sessions.admin import (
     deactivate_and_sign_out,
     sign_out_everywhere,
 )
-from accounts.users.admin import UserAdmin
+from accounts.users.admin import UserAdmin, approve
 from accounts.users.models import User
 
-admin.site.site_header = admin.site.site_title = "Lazy Rabbit accounts"
 admin.site.register(
     User,
     UserAdmin,
     inlines=[SessionInline],
-    actions=[sign_out_everywhere, deactivate_and_sign_out],
+    actions=[approve, sign_out_everywhere, deactivate_and_sign_out],
     change_password_form=SetPasswordForm,
 )

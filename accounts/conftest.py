@@ -215,9 +215,19 @@ class Node:
 
 
 @pytest.fixture
-def nodes(transactional_db):
-    """Two server processes on the database of the test."""
-    nodes = [Node(), Node()]
-    yield nodes
+def start_node(transactional_db):
+    """Start server processes on the database of the test, with these settings."""
+    nodes: list[Node] = []
+
+    def start_node(**environment: str) -> Node:
+        nodes.append(Node(**environment))
+        return nodes[-1]
+
+    yield start_node
     for node in nodes:
         node.stop()
+
+
+@pytest.fixture
+def nodes(start_node):
+    return [start_node(), start_node()]

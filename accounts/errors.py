@@ -7,6 +7,7 @@ from rest_framework.exceptions import (
     AuthenticationFailed,
     ErrorDetail,
     PermissionDenied,
+    Throttled,
     ValidationError,
 )
 
@@ -28,8 +29,15 @@ class InvalidToken(AuthenticationFailed):
 class AccountInactive(PermissionDenied):
     """The account is deactivated, and the password right: who knows that may know this."""
 
-    default_detail = "This account is not active."
+    default_detail = "This account is not active. An administrator may have to approve it."
     default_code = "account_inactive"
+
+
+class SignupClosed(PermissionDenied):
+    """Nobody signs up here: ``SIGNUP_MODE`` is ``closed``."""
+
+    default_detail = "Sign-up is closed."
+    default_code = "signup_closed"
 
 
 class ReauthenticationRequired(PermissionDenied):
@@ -37,6 +45,17 @@ class ReauthenticationRequired(PermissionDenied):
 
     default_detail = "Give your current password, or sign in again."
     default_code = "reauthentication_required"
+
+
+class TooManyAttempts(Throttled):
+    """A limit is reached; the same for every address, whether it has an account or not."""
+
+    default_detail = "Too many attempts. Try again later."
+    default_code = "too_many_attempts"
+
+    def __init__(self, wait: int) -> None:
+        super().__init__()
+        self.wait = wait  # Whole seconds, for Retry-After (RFC 9110, section 10.2.3).
 
 
 class FieldError(ValidationError):

@@ -1,6 +1,7 @@
 """Index of the models."""
 
 from accounts.sessions.models import Session
+from accounts.throttling.models import Counter
 from accounts.users.models import User
 
-__all__ = ["Session", "User"]
+__all__ = ["Counter", "Session", "User"]

@@ -21,7 +21,7 @@ bind = f"127.0.0.1:{settings.PORT}"
 worker_class = "gthread"
 threads = settings.THREADS
 reload = settings.ENVIRONMENT == "development"
-workers = 1 if reload else os.cpu_count() or 1
+workers = 1 if reload else int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
 accesslog = "-" if reload else None
 control_socket_disable = True
 
@@ -56,7 +56,9 @@ util.write_error = write_problem  # There is no setting for it.
 
 
 def on_starting(server: Any) -> None:
-    """Say it in one sentence when the port is taken, instead of trying for five seconds."""
+    """Say in one sentence what is wrong, also that the port is taken, instead of trying it."""
+    if settings.ENVIRONMENT == "production" and not settings.TRUSTED_PROXIES:
+        server.log.warning("TRUSTED_PROXIES is empty: behind a proxy, all people share its limits.")
     if "GUNICORN_FD" in os.environ:  # A new version takes over the old one's sockets.
         return
     for host, port in server.cfg.address:

@@ -49,6 +49,15 @@ def parse_networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Netw
         raise ValidationError("Expected networks like 10.0.0.0/8, with commas between.") from error
 
 
+@env.parser_for("rate")
+def parse_rate(text: str) -> tuple[int, timedelta]:
+    parts = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,4})([smhd])", text.strip())
+    if not parts:
+        raise ValidationError("Expected a rate like 5/5m: five in five minutes (s, m, h or d).")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[parts[3]]
+    return int(parts[1]), timedelta(**{unit: int(parts[2])})
+
+
 # Where it runs.
 ENVIRONMENT = env.str(
     "ENVIRONMENT", "development", validate=check.OneOf(["development", "production"])
@@ -83,6 +92,17 @@ REAUTHENTICATION_MINUTES = env.int(
 )
 
 
+# Who may sign up.
+SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))
+
+# Limits. Of sign-ins only failures count.
+THROTTLING = env.bool("THROTTLING", True)
+SIGNIN_RATE_ACCOUNT_NETWORK = env.rate("SIGNIN_RATE_ACCOUNT_NETWORK", "5/5m")
+SIGNIN_RATE_ACCOUNT = env.rate("SIGNIN_RATE_ACCOUNT", "10/5m")
+SIGNIN_RATE_NETWORK = env.rate("SIGNIN_RATE_NETWORK", "30/1m")
+SIGNUP_RATE_NETWORK = env.rate("SIGNUP_RATE_NETWORK", "60/1h")
+
+
 def mistakes() -> list[str]:
     """Return one line for each setting that cannot be used, with the name of its variable."""
     try:
@@ -95,6 +115,7 @@ def mistakes() -> list[str]:
     wrong = {
         "SECRET_KEY: Expected at least 32 random characters in production.": len(SECRET_KEY) < 32,
         "DEBUG: Expected false in production.": DEBUG,
+        "THROTTLING: Expected true in production.": not THROTTLING,
         "ALLOWED_HOSTS: Expected the names of this service in production, not *.": (
             not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS
         ),
@@ -114,7 +135,7 @@ ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", ".localhost", "127.0.0.1", "[::1]
 
 INSTALLED_APPS = [
     "accounts",
-    "django.contrib.admin",
+    "lazyrabbit.apps.AdminConfig",  # Django's admin, with our way in.
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,23 +1,47 @@
 """Sign up, sign in and sign out."""
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
 
-from accounts.errors import AccountInactive, EmailTaken, InvalidCredentials, InvalidToken
+from accounts.errors import (
+    AccountInactive,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidToken,
+    SignupClosed,
+)
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.throttling.addresses import network
+from accounts.throttling.limits import Limit, limit
 from accounts.users.models import User
 
 
-def signup(email: str, password: str, full_name: str | None = None) -> User:
-    """Create an account. Raises PasswordRefused, or EmailTaken also for the loser of a race."""
+def signup(
+    email: str, password: str, full_name: str | None = None, *, ip_address: str | None = None
+) -> User:
+    """Create an account, an inactive one where staff have to approve it.
+
+    Raises SignupClosed, TooManyAttempts, PasswordRefused, or EmailTaken also for the loser of a
+    race.
+    """
+    if settings.SIGNUP_MODE == "closed":
+        raise SignupClosed
+    throttling.take([limit("SIGNUP_RATE_NETWORK", network(ip_address))])
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     if User.objects.filter(email=User.objects.normalize_email(email)).exists():
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
     try:
         with transaction.atomic():
-            return User.objects.create_user(email, password, full_name=full_name)
+            return User.objects.create_user(
+                email,
+                password,
+                full_name=full_name,
+                is_active=settings.SIGNUP_MODE == "open",
+            )
     except IntegrityError as error:
         raise EmailTaken from error
 
@@ -25,17 +49,43 @@ def signup(email: str, password: str, full_name: str | None = None) -> User:
 def signin(
     email: str, password: str, *, ip_address: str | None = None, user_agent: str = ""
 ) -> tuple[User, sessions.Tokens]:
-    """Start a session for whoever knows the password.
+    """Start a session for whoever knows the password. Raises what ``verify`` raises."""
+    user = verify(email, password, ip_address=ip_address)
+    return user, sessions.start(user, ip_address=ip_address, user_agent=user_agent)
 
-    A hash is computed on every path, so the time tells no more than the answer does. Raises
-    InvalidCredentials, or AccountInactive if the password is right.
+
+def verify(email: str, password: str, *, ip_address: str | None) -> User:
+    """Return the active user whose address and password these are.
+
+    A hash is computed on every path, so the time tells no more than the answer does; only
+    behind a limit there is none. Raises TooManyAttempts, also for the right password;
+    InvalidCredentials; or AccountInactive if the password is right.
     """
+    limits = signin_limits(User.objects.normalize_email(email), network(ip_address))
+    throttling.take(limits)
     user = authenticate(email=email, password=password)
     if not isinstance(user, User):
         raise InvalidCredentials
+    throttling.give_back(limits)
     if not user.is_active:
         raise AccountInactive
-    return user, sessions.start(user, ip_address=ip_address, user_agent=user_agent)
+    return user
+
+
+def signin_limits(email: str, network: str) -> list[Limit]:
+    """Return what a failed sign-in counts against.
+
+    For an account from networks where it never held a session there is one limit for all of them
+    together, against many guessers; it does not hold where the owner has been, so that strangers
+    cannot lock him out. An address without an account has no such network, and counts alike.
+    """
+    limits = [
+        limit("SIGNIN_RATE_NETWORK", network),
+        limit("SIGNIN_RATE_ACCOUNT_NETWORK", email, network),
+    ]
+    if not Session.objects.filter(user__email=email, network=network).exists():
+        limits.append(limit("SIGNIN_RATE_ACCOUNT", email))
+    return limits
 
 
 def signout(access_token: str | None, refresh_token: str | None, scope: str) -> None:

@@ -21,6 +21,8 @@ from accounts.errors import (
     InvalidCredentials,
     InvalidToken,
     PasswordRefused,
+    SignupClosed,
+    TooManyAttempts,
 )
 from accounts.sessions import flows as sessions
 from accounts.sessions.authentication import bearer_token
@@ -30,18 +32,30 @@ from accounts.viewsets import EntranceViewSet, operation
 
 
 class AuthViewSet(EntranceViewSet):
-    @operation(SignupSerializer, SignedUpSerializer, 201, errors=(EmailTaken, PasswordRefused))
+    @operation(
+        SignupSerializer,
+        SignedUpSerializer,
+        201,
+        errors=(EmailTaken, PasswordRefused, SignupClosed, TooManyAttempts),
+    )
     @action(detail=False, methods=["post"])
     def signup(self, request: Request) -> Response:
         """Create an account.
 
         It signs nobody in: that is the next request.
         """
-        user = flows.signup(**self.validated())
-        body = {"user": user, "message": "User created successfully"}
+        user = flows.signup(**self.validated(), ip_address=client_address(request))
+        message = "User created successfully"
+        if not user.is_active:
+            message += ". Your account is pending approval by an administrator."
+        body = {"user": user, "message": message}
         return Response(SignedUpSerializer(body).data, status=201)
 
-    @operation(SigninSerializer, SignedInSerializer, errors=(InvalidCredentials, AccountInactive))
+    @operation(
+        SigninSerializer,
+        SignedInSerializer,
+        errors=(InvalidCredentials, AccountInactive, TooManyAttempts),
+    )
     @action(detail=False, methods=["post"])
     def signin(self, request: Request) -> Response:
         """Start a session on this device.

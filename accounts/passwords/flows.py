@@ -12,20 +12,27 @@ from accounts.errors import (
 )
 from accounts.passwords import policy
 from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import limit
 from accounts.users.models import User
 
 
 def confirm(session: Session, current_password: str | None) -> None:
     """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
 
-    Raises PasswordIncorrect for a wrong password, also where none would have been needed, and
-    ReauthenticationRequired without one if the session's sign-in is long ago.
+    Raises PasswordIncorrect for a wrong password, also where none would have been needed;
+    TooManyAttempts after too many, which are failed sign-ins from the session's network; and
+    ReauthenticationRequired without a password if the session's sign-in is long ago.
     """
-    if current_password is not None:
-        if not session.user.check_password(current_password):
-            raise PasswordIncorrect
-    elif not session.is_fresh:
-        raise ReauthenticationRequired
+    if current_password is None:
+        if not session.is_fresh:
+            raise ReauthenticationRequired
+        return
+    limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", session.user.email, session.network)]
+    throttling.take(limits)
+    if not session.user.check_password(current_password):
+        raise PasswordIncorrect
+    throttling.give_back(limits)
 
 
 def prepare(session: Session, new_password: str, current_password: str | None, attr: str) -> str:

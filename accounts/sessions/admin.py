@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.sessions.devices import device
 from accounts.sessions.models import Session, SessionQuerySet
+from accounts.users.admin import changeable
 from accounts.users.models import User
 
 
@@ -88,8 +89,3 @@ def deactivate_and_sign_out(
         deactivated = active.update(is_active=False, updated_at=timezone.now())
         Session.objects.filter(user__in=chosen).revoke()
     page.message_user(request, f"{deactivated} users deactivated.")
-
-
-def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:
-    """Return the keys of those users that whoever asks may change: not every staff may do all."""
-    return [user.pk for user in users if page.has_change_permission(request, user)]

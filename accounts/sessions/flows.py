@@ -13,6 +13,7 @@ from rest_framework.exceptions import NotAuthenticated
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
+from accounts.throttling.addresses import network
 from accounts.users.models import User
 
 BATCH = 1000  # Rows that one statement deletes or ends, so that it takes milliseconds.
@@ -51,6 +52,7 @@ def start(user: User, *, ip_address: str | None, user_agent: str) -> Tokens:
     session = Session.objects.create(
         user=user,
         ip_address=ip_address,
+        network=network(ip_address),
         user_agent="".join(filter(str.isprintable, user_agent))[:512],
         created_at=now,
         last_used_at=now,

@@ -35,6 +35,7 @@ class Session(models.Model):
     )
     generation = models.PositiveIntegerField(default=0)
     ip_address = models.GenericIPAddressField(null=True)
+    network = models.CharField(max_length=43, blank=True)
     user_agent = models.CharField(max_length=512, blank=True)
     created_at = models.DateTimeField(db_index=True)
     last_used_at = models.DateTimeField()

@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "throttling": set(),
     "users": set(),
     "sessions": {"users", "throttling"},
-    "passwords": {"users", "sessions"},
+    "passwords": {"users", "sessions", "throttling"},
     "auth": {"users", "sessions", "passwords", "throttling"},
     "me": {"users", "sessions", "passwords"},
 }
@@ -30,7 +30,7 @@ LAYERS = {
 }
 # At most three modules of a room are named for its own nouns; what a noun may import is here.
 NOUNS = {
-    "throttling": {"addresses": set()},
+    "throttling": {"addresses": set(), "limits": set()},
     "users": {"hashers": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}, "devices": set()},
     "passwords": {"policy": set()},

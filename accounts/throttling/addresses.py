@@ -1,6 +1,6 @@
 """Who is asking: the client's address, as far as it can be believed."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -38,3 +38,11 @@ def parse(text: str) -> IPv4Address | IPv6Address | None:
 
 def is_trusted(address: IPv4Address | IPv6Address) -> bool:
     return any(address in network for network in settings.TRUSTED_PROXIES)
+
+
+def network(address: str | None) -> str:
+    """Return what one person may have as one's own: an IPv4 address or an IPv6 /64."""
+    parsed = parse(address or "")
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, 64), strict=False))
+    return str(parsed or "")

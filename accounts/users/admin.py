@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.users.models import User
@@ -107,3 +108,16 @@ def is_superuser(request: HttpRequest) -> bool:
 
 def may_touch(request: HttpRequest, user: User | None) -> bool:
     return user is None or not user.is_superuser or is_superuser(request)
+
+
+def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:
+    """Return the keys of those users that whoever asks may change: not every staff may do all."""
+    return [user.pk for user in users if page.has_change_permission(request, user)]
+
+
+@admin.action(permissions=["change"], description="Approve")
+def approve(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> None:
+    """Let people in who signed up where staff approve each account, or were deactivated."""
+    inactive = User.objects.filter(pk__in=changeable(page, request, users), is_active=False)
+    approved = inactive.update(is_active=True, updated_at=timezone.now())
+    page.message_user(request, f"{approved} users approved.")

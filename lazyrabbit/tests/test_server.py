@@ -52,7 +52,11 @@ def start(port, tmp_path):
     yield start
     for process in started:
         process.terminate()
-        process.communicate(timeout=30)
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:  # A worker forked just now has not heard of it.
+            process.kill()
+            process.communicate(timeout=10)
 
 
 @pytest.fixture
@@ -106,6 +110,23 @@ def test_settings_that_cannot_be_used_stop_the_server(start):
     assert process.returncode == 1
     assert "Traceback" not in printed
     assert {line.partition(":")[0] for line in printed.splitlines()[1:]} == {"ALGORITHM", "DEBUG"}
+
+
+@pytest.mark.parametrize(("proxies", "is_warned"), [("", True), ("10.0.0.0/8", False)])
+def test_production_without_trusted_proxies_is_warned(start, proxies, is_warned):
+    process = start(
+        ENVIRONMENT="production",
+        SECRET_KEY="k" * 32,
+        ALLOWED_HOSTS="accounts.example.com",
+        TRUSTED_PROXIES=proxies,
+    )
+    printed = ""
+    while "Booting worker" not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+
+    assert ("TRUSTED_PROXIES is empty" in printed) is is_warned
 
 
 def test_what_is_not_even_http_is_a_problem_too(send):

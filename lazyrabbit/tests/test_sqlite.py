@@ -36,6 +36,7 @@ def environment(tmp_path):
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "lazyrabbit.settings",
         "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
+        "SIGNUP_RATE_NETWORK": "1000/1m",
     }
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

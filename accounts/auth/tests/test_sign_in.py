@@ -141,7 +141,10 @@ def test_the_oldest_session_makes_room(user, settings, test_user_data):
 
 
 @pytest.mark.postgresql
-def test_a_sign_in_with_the_old_password_never_outlives_its_change(race, user, test_user_data):
+def test_a_sign_in_with_the_old_password_never_outlives_its_change(
+    race, user, test_user_data, settings
+):
+    settings.THROTTLING = False
     credentials = {name: test_user_data[name] for name in ("email", "password")}
 
     def sign_in():
@@ -162,7 +165,7 @@ def test_a_sign_in_with_the_old_password_never_outlives_its_change(race, user, t
 
 @pytest.mark.postgresql
 def test_parallel_sign_ins_keep_the_limit_of_sessions(race, user, settings, test_user_data):
-    settings.SESSIONS_PER_USER = 3
+    settings.SESSIONS_PER_USER, settings.THROTTLING = 3, False
     credentials = {name: test_user_data[name] for name in ("email", "password")}
 
     race(*[lambda: flows.signin(**credentials)] * 12)

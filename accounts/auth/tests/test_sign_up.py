@@ -200,6 +200,52 @@ def test_a_name_is_one_line_of_at_most_200_characters(client, full_name, test_us
     assert not User.objects.exists()
 
 
+def test_where_staff_approve_accounts_a_new_one_waits(client, settings, staff, test_user_data):
+    settings.SIGNUP_MODE = "approval"
+
+    answer = client.post(URL, test_user_data)
+    right, wrong = (
+        client.post("/api/v1/auth/signin", {**test_user_data, "password": password})
+        for password in (test_user_data["password"], "wrongpassword123")
+    )
+
+    assert answer.status_code == 201
+    assert answer.json()["user"]["is_active"] is False
+    assert answer.json()["message"] == (
+        "User created successfully. Your account is pending approval by an administrator."
+    )
+    assert (right.status_code, right.json()["code"]) == (403, "account_inactive")
+    assert "approve" in right.json()["detail"]
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
+
+    person = User.objects.get()
+    chosen = {"action": "approve", "_selected_action": [person.pk]}
+    page = staff("view", "change").post("/admin/accounts/user/", chosen, follow=True)
+    assert "1 users approved." in page.content.decode()
+    assert client.post("/api/v1/auth/signin", test_user_data).status_code == 200
+
+
+def test_who_may_only_look_approves_nobody(client, settings, staff, test_user_data):
+    settings.SIGNUP_MODE = "approval"
+    client.post(URL, test_user_data)
+    person = User.objects.get()
+
+    staff("view").post(
+        "/admin/accounts/user/", {"action": "approve", "_selected_action": [person.pk]}
+    )
+
+    assert not User.objects.get(pk=person.pk).is_active
+
+
+def test_where_sign_up_is_closed_nobody_signs_up(client, settings, test_user_data):
+    settings.SIGNUP_MODE = "closed"
+
+    answer = client.post(URL, test_user_data)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "signup_closed")
+    assert not User.objects.exists()
+
+
 @pytest.mark.postgresql
 def test_of_16_parallel_sign_ups_of_one_address_one_wins(race, client, test_user_data):
     def sign_up(turn: int):

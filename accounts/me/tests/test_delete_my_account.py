@@ -59,7 +59,9 @@ def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
 
 
 @pytest.mark.postgresql
-def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data):
+def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, settings):
+    settings.THROTTLING = False
+
     def delete():
         flows.delete(session)
 

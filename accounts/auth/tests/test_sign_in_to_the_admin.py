@@ -1,0 +1,82 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.throttling.models import Counter
+from accounts.users.models import User
+
+LOGIN = reverse("admin:login")
+CREDENTIALS = {"username": "root@example.com", "password": "securepassword123"}
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def root(db):
+    return User.objects.create_superuser("root@example.com", "securepassword123")
+
+
+@pytest.fixture
+def browser():
+    return Client()
+
+
+def test_staff_sign_in(browser, root):
+    answer = browser.post(LOGIN, CREDENTIALS | {"username": " Root@Example.com"})
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/profile/")
+    assert browser.get(reverse("admin:index")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"password": "wrongpassword123"}, {"username": "nobody@example.com"}, {"username": "\0"}],
+)
+def test_what_is_wrong_is_not_told(browser, root, wrong):
+    answer = browser.post(LOGIN, CREDENTIALS | wrong)
+
+    assert answer.status_code == 200
+    assert browser.get(reverse("admin:index")).status_code == 302
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
+def test_who_may_not_come_in_is_told_the_same(browser, root, change):
+    wrong = browser.post(LOGIN, CREDENTIALS | {"password": "wrongpassword123"})
+    User.objects.update(**change)
+    refused = browser.post(LOGIN, CREDENTIALS)
+
+    assert refused.context["form"].errors == wrong.context["form"].errors
+    assert browser.get(reverse("admin:index")).status_code == 302
+
+
+def test_after_5_failures_a_page_says_how_long_to_wait(browser, root):
+    for _ in range(5):
+        assert browser.post(LOGIN, CREDENTIALS | {"password": "wrong"}).status_code == 200
+
+    answer = browser.post(LOGIN, CREDENTIALS)
+
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 300
+    assert answer.headers["Content-Type"].startswith("text/html")
+    page = answer.content.decode()
+    assert "Too many attempts. Try again later." in page
+    assert f"You can try again in {answer.headers['Retry-After']} seconds." in page
+    assert browser.get(reverse("admin:index")).status_code == 302
+
+
+def test_the_limits_are_those_of_the_api(browser, client, root):
+    body = {"email": "root@example.com", "password": "wrong"}
+    for _ in range(3):
+        assert client.post("/api/v1/auth/signin", body).status_code == 401
+    for _ in range(2):
+        assert browser.post(LOGIN, CREDENTIALS | {"password": "wrong"}).status_code == 200
+
+    assert browser.post(LOGIN, CREDENTIALS).status_code == 429
+    assert client.post("/api/v1/auth/signin", body).status_code == 429
+
+
+@pytest.mark.parametrize("empty", [{"username": ""}, {"password": ""}, {}])
+def test_an_empty_form_counts_against_nobody(browser, root, empty):
+    form = CREDENTIALS | empty if empty else {}
+    for _ in range(10):
+        assert browser.post(LOGIN, form).status_code == 200
+    assert not Counter.objects.exists()

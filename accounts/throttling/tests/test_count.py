@@ -1,0 +1,107 @@
+"""Counters: exact, however many count at once."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import call_command
+
+from accounts.errors import TooManyAttempts
+from accounts.throttling import flows
+from accounts.throttling.addresses import network
+from accounts.throttling.limits import Limit, limit
+from accounts.throttling.models import Counter
+
+MINUTE = timedelta(minutes=1)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
+        yield clock
+
+
+def test_what_is_given_back_to_a_window_that_is_over_is_lost(clock):
+    taken = Limit("key", 1, MINUTE)
+    flows.take([taken])
+    clock.shift(60)
+    flows.give_back([taken])
+
+    flows.take([taken])
+    with pytest.raises(TooManyAttempts):
+        flows.take([taken])
+
+
+def test_who_is_refused_by_one_limit_uses_up_no_other(clock):
+    full, free = Limit("a", 1, MINUTE), Limit("b", 2, MINUTE)
+    flows.take([full])
+
+    for _ in range(5):
+        with pytest.raises(TooManyAttempts):
+            flows.take([free, full])
+    flows.take([free])
+    assert Counter.objects.get(key="b").count == 1
+
+
+def test_counters_are_purged_when_their_window_is_over(clock, monkeypatch):
+    monkeypatch.setattr(flows, "BATCH", 2)
+    for number in range(5):
+        flows.take([Limit(f"over {number}", 1, MINUTE)])
+    clock.shift(60)
+    flows.take([Limit("open", 1, MINUTE)])
+
+    output = StringIO()
+    call_command("purge_counters", stdout=output)
+
+    assert output.getvalue() == "5 counters purged.\n"
+    assert Counter.objects.get().key == "open"
+
+
+@pytest.mark.parametrize(
+    ("address", "its_network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (None, ""),
+    ],
+)
+def test_a_network_is_an_ipv4_address_or_an_ipv6_64(address, its_network):
+    assert network(address) == its_network
+
+
+@pytest.mark.postgresql
+def test_of_300_parallel_attempts_from_4_threads_each_a_limit_of_20_lets_20_through(race):
+    taken = limit("SIGNIN_RATE_NETWORK", "192.0.2.1")._replace(maximum=20)
+
+    def take() -> int:
+        through = 0
+        for _ in range(15):
+            try:
+                flows.take([taken])
+            except TooManyAttempts:
+                continue
+            through += 1
+        return through
+
+    assert sum(race(*[take] * 20)) == 20
+    assert Counter.objects.get().count == 20
+
+
+@pytest.mark.postgresql
+def test_takers_of_several_limits_never_wait_for_each_other_in_a_circle(race):
+    first, second = Limit("a", 1000, MINUTE), Limit("b", 1000, MINUTE)
+
+    def churn(limits):
+        def run():
+            for _ in range(50):
+                flows.take(limits)
+                flows.give_back(limits)
+
+        return run
+
+    race(*(churn(pair) for pair in [[first, second], [second, first]] * 4))
+
+    assert set(Counter.objects.values_list("count", flat=True)) == {0}
