@@ -1,6 +1,7 @@
 """Index of the admin: which rooms have a part in a user's page."""
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 
 from accounts.passwords.admin import SetPasswordForm
 from accounts.sessions.admin import (
@@ -8,9 +9,11 @@ from accounts.sessions.admin import (
     deactivate_and_sign_out,
     sign_out_everywhere,
 )
-from accounts.users.admin import UserAdmin, approve
+from accounts.users.admin import GroupAdmin, UserAdmin, approve
 from accounts.users.models import User
 
+admin.site.unregister(Group)
+admin.site.register(Group, GroupAdmin)
 admin.site.register(
     User,
     UserAdmin,

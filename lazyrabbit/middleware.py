@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
 
-from lazyrabbit.problems import respond
+from lazyrabbit.problems import CONTENT_TYPE, respond
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -25,11 +25,12 @@ class RequestIDMiddleware:
         return response
 
 
-class LengthRequiredMiddleware:
-    """Refuse a body in chunks without a length: 411 (RFC 9110, 15.5.12).
+class WellFormedMiddleware:
+    """Refuse what no view could answer well, and answer as a problem what no handler sees.
 
-    WSGI has no length for it and Django would read it as empty, so a request would be carried
-    out without the members it was sent with. A proxy in front buffers and adds the length.
+    A body in chunks has no length, and Django under WSGI would read it as empty, so that a
+    request would be carried out without what it was sent with (RFC 9110, section 15.5.12); a
+    proxy in front buffers and adds the length. No text of PostgreSQL holds a NUL.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -38,4 +39,17 @@ class LengthRequiredMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return respond(request, 411, "length_required", "Send a Content-Length header.")
-        return self.get_response(request)
+        if has_nul(request):
+            return respond(request, 400, "bad_request", "The request is malformed.")
+        response = self.get_response(request)
+        if response.status_code == 405 and response["Content-Type"] != CONTENT_TYPE:
+            detail = "This method is not allowed here."
+            problem = respond(request, 405, "method_not_allowed", detail)
+            problem["Allow"] = response["Allow"]
+            return problem
+        return response
+
+
+def has_nul(request: HttpRequest) -> bool:
+    texts = (request.path, request.META.get("QUERY_STRING", ""), *request.COOKIES.values())
+    return any("\0" in text or "%00" in text for text in texts)

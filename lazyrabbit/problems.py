@@ -3,13 +3,14 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -59,12 +60,20 @@ class ProblemFormatter(ExceptionFormatter):
 class ProblemHandler(ExceptionHandler):
     """Answer every exception of a view, also one that nobody expected, with a problem."""
 
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, SuspiciousOperation):
+            return exceptions.ParseError("The request is malformed.", "bad_request")
+        converted: Exception = super().convert_known_exceptions(exc)
+        return converted
+
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         if isinstance(exc, exceptions.APIException):
             return exc
         return exceptions.APIException("Something went wrong on our side.", "error")
 
     def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
+        if request := self.context["request"]:
+            request.accepted_renderer = JSONRenderer()  # Also where the view renders HTML.
         headers = self.get_headers(exc)
         return Response(data, exc.status_code, headers=headers, content_type=CONTENT_TYPE)
 

@@ -2,11 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from drf_spectacular import openapi
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_standardized_errors.openapi_utils import get_serializer_field_error_codes
 from drf_standardized_errors.types import Error
 from rest_framework import exceptions
@@ -130,3 +135,15 @@ def sentence(field: Any, code: str) -> str:
     """Return what the field says to a person for this code."""
     message = str(field.error_messages.get(code, "Enter a valid value."))
     return message.format(label=field.label, max_length=getattr(field, "max_length", None))
+
+
+@cache
+def rendered() -> bytes:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    return bytes(OpenApiJsonRenderer().render(schema))
+
+
+@require_safe
+def view(request: HttpRequest) -> HttpResponse:
+    """Answer with the schema. It takes a good part of a second to make, so it is made once."""
+    return HttpResponse(rendered(), content_type=OpenApiJsonRenderer.media_type)

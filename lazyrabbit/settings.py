@@ -25,7 +25,7 @@ env = Env(eager=False)  # Collects every mistake, so that all of them are told a
 
 @env.parser_for("database_url")
 def parse_database_url(url: str) -> dj_database_url.DBConfig:
-    if not re.match(r"(sqlite|postgres|postgresql)://", url):
+    if not re.match(r"(sqlite:///|postgres(ql)?://)", url):
         raise ValidationError("Expected sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME.")
     try:
         return dj_database_url.parse(url, conn_health_checks=True)
@@ -152,7 +152,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "lazyrabbit.middleware.LengthRequiredMiddleware",
+    "lazyrabbit.middleware.WellFormedMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -163,6 +163,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "lazyrabbit.urls"
 WSGI_APPLICATION = "lazyrabbit.wsgi.application"
 APPEND_SLASH = False  # Both spellings of an API path work, without a redirect.
+SESSION_COOKIE_AGE = 12 * 60 * 60  # Of the admin, in seconds: a working day.
 CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 TEMPLATES = [
     {
@@ -294,6 +295,6 @@ LOGGING = {
         # One's own handlers instead of Django's; a client's mistake (4xx) is no news of ours.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
     },
 }

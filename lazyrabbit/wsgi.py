@@ -2,12 +2,38 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.utils.http import parse_header_parameters
 from dotenv import load_dotenv
+
+
+class Request(WSGIRequest):
+    """A request that is read as UTF-8, whatever charset its sender names.
+
+    Django decodes the query string and forms by that name, before and outside its own handling
+    of errors, so that a name of no text encoding would be answered with a 500.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        try:
+            self.content_type, self.content_params = parse_header_parameters(
+                meta.get("CONTENT_TYPE", "")
+            )
+        except ValueError:
+            meta["CONTENT_TYPE"] = self.content_type = "malformed"
+            self.content_params = {}
+
+
+class Handler(WSGIHandler):
+    request_class = Request
+
 
 # Only the entry points read .env, so that a developer's file never changes what the tests see.
 load_dotenv(Path(__file__).parent.parent / ".env")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
+application = Handler()

@@ -4,11 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from accounts.auth import flows
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
+from accounts.passwords.admin import OwnPasswordForm
 from accounts.throttling.addresses import client_address
 
 
@@ -34,12 +37,31 @@ class AdminSite(admin.AdminSite):
     site_header = site_title = "Lazy Rabbit accounts"
     login_form = SigninForm
 
+    def get_urls(self) -> list[Any]:
+        """Leave out "view on site": nothing here has a page of its own elsewhere."""
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the form, or a page that says to wait."""
         try:
             return super().login(request, extra_context)
         except TooManyAttempts as error:
-            context = {**self.each_context(request), "title": error.detail, "wait": error.wait}
-            page = TemplateResponse(request, "auth/too_many_attempts.html", context, status=429)
-            page.headers["Retry-After"] = str(error.wait)
-            return page
+            return self.wait(request, error)
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the form for one's own password, or a page that says to wait."""
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        try:
+            return view(request)
+        except TooManyAttempts as error:
+            return self.wait(request, error)
+
+    def wait(self, request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
+        context = {**self.each_context(request), "title": error.detail, "wait": error.wait}
+        page = TemplateResponse(request, "auth/too_many_attempts.html", context, status=429)
+        page.headers["Retry-After"] = str(error.wait)
+        return page

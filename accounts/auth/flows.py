@@ -103,5 +103,7 @@ def signout(access_token: str | None, refresh_token: str | None, scope: str) -> 
     }[scope]
     if session.is_live:
         chosen.revoke()
+        if scope == "global" and User.objects.filter(pk=session.user_id, is_staff=True).exists():
+            sessions.end_cookies([session.user_id])
     elif chosen.live().exists():
         raise InvalidToken

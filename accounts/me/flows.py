@@ -23,6 +23,8 @@ def update(
     and ``passwords.replace`` raise.
     """
     password_hash = None
+    if "full_name" in profile:
+        session.user.full_name = profile["full_name"]  # A new password must not resemble it.
     if password is not None:
         password_hash = passwords.prepare(session, password, current_password, attr="password")
     elif current_password is not None:

@@ -1,16 +1,36 @@
-"""How staff set somebody's password."""
+"""How staff set passwords: somebody's, and their own."""
 
+from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPasswordForm
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.core.exceptions import ValidationError
 
+from accounts.errors import PasswordIncorrect
 from accounts.passwords import flows
 from accounts.users.models import User
 
 
 class SetPasswordForm(AdminPasswordChangeForm):
-    """Django's form, except that the user's sessions end too."""
+    """Django's form, except that it writes the password alone and ends the user's sessions."""
 
     def save(self, commit: bool = True) -> User:
         user: User = self.user
         is_usable = self.cleaned_data["set_usable_password"]
         flows.set_by_staff(user, self.cleaned_data["password1"] if is_usable else None)
+        return user
+
+
+class OwnPasswordForm(DjangoOwnPasswordForm):
+    """The same for one's own password."""
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        try:
+            flows.verify(self.user, password, network="admin")
+        except PasswordIncorrect as error:
+            raise ValidationError(error.default_detail, code=error.default_code) from error
+        return password
+
+    def save(self, commit: bool = True) -> User:
+        user: User = self.user
+        flows.set_by_staff(user, self.cleaned_data["new_password1"])
         return user

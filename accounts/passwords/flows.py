@@ -20,17 +20,24 @@ from accounts.users.models import User
 def confirm(session: Session, current_password: str | None) -> None:
     """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
 
-    Raises PasswordIncorrect for a wrong password, also where none would have been needed;
-    TooManyAttempts after too many, which are failed sign-ins from the session's network; and
-    ReauthenticationRequired without a password if the session's sign-in is long ago.
+    Raises what ``verify`` raises for a wrong password, also where none would have been needed;
+    and ReauthenticationRequired without one if the session's sign-in is long ago.
     """
-    if current_password is None:
-        if not session.is_fresh:
-            raise ReauthenticationRequired
-        return
-    limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", session.user.email, session.network)]
+    if current_password is not None:
+        verify(session.user, current_password, session.network)
+    elif not session.is_fresh:
+        raise ReauthenticationRequired
+
+
+def verify(user: User, current_password: str, network: str) -> None:
+    """Make sure that this is the user's password.
+
+    A wrong one counts as a failed sign-in from the network. Raises PasswordIncorrect, or
+    TooManyAttempts.
+    """
+    limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network)]
     throttling.take(limits)
-    if not session.user.check_password(current_password):
+    if not user.check_password(current_password):
         raise PasswordIncorrect
     throttling.give_back(limits)
 
@@ -38,12 +45,16 @@ def confirm(session: Session, current_password: str | None) -> None:
 def prepare(session: Session, new_password: str, current_password: str | None, attr: str) -> str:
     """Return the hash of a new password that its owner may have.
 
-    It takes three hashes at most, so it stands before the transaction that ``replace`` is in.
-    Raises what ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
+    It takes two hashes, so it stands before the transaction that ``replace`` is in. Raises what
+    ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
     """
     confirm(session, current_password)
     policy.check(new_password, session.user, attr)
-    if session.user.check_password(new_password):
+    if current_password is None:
+        is_unchanged = session.user.check_password(new_password)
+    else:
+        is_unchanged = new_password == current_password
+    if is_unchanged:
         raise PasswordUnchanged(attr)
     return make_password(new_password)
 

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.sessions import flows
 from accounts.sessions.devices import device
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.users.admin import changeable
@@ -75,6 +76,7 @@ def sign_out_everywhere(
 ) -> None:
     chosen = changeable(page, request, users)
     ended = Session.objects.filter(user__in=chosen).revoke()
+    flows.end_cookies(chosen)
     page.message_user(request, f"{ended} sessions ended.")
 
 

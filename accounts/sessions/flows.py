@@ -1,11 +1,14 @@
 """Start a session, refresh it, find it, end it."""
 
 import logging
+from collections.abc import Iterable
 from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session as Cookie
 from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
@@ -161,3 +164,14 @@ def end_all(sessions: SessionQuerySet) -> int:
         ended += Session.objects.filter(pk__in=pks).revoke()
         batch = batch.filter(pk__gt=pks[-1])
     return ended
+
+
+def end_cookies(users: Iterable[int] | None = None) -> None:
+    """End the admin's own sessions of these users, or of everybody.
+
+    They are few: only staff have one. Django keeps whose each is inside it.
+    """
+    for cookie in Cookie.objects.iterator():
+        owner = cookie.get_decoded().get(SESSION_KEY)
+        if users is None or owner in {str(user) for user in users}:
+            cookie.delete()

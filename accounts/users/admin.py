@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.db import IntegrityError, connection, transaction
+from django.core.exceptions import BadRequest, ValidationError
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,10 +23,20 @@ PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 class UserForm(UserChangeForm):
     password = None  # type: ignore[assignment]  # Not even masked: a hash is nobody's business.
+    seen_at = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = User
         fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen_at"].initial = self.instance.updated_at.isoformat()
+
+    def clean_seen_at(self) -> None:
+        """Refuse to write back what the page showed before somebody else changed the user."""
+        if self.cleaned_data["seen_at"] != self.instance.updated_at.isoformat():
+            raise ValidationError("Somebody changed this user in the meantime: reload the page.")
 
 
 class NewUserForm(AdminUserCreationForm):
@@ -32,8 +45,43 @@ class NewUserForm(AdminUserCreationForm):
         fields = ("email", "full_name")
 
 
-class UserAdmin(DjangoUserAdmin):
-    """Staff look after accounts; only superusers give privileges or touch other superusers."""
+class Sane:
+    """A page of the admin for which no question is an error of ours."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Allow what the page's own filters ask; a regular expression, say, is none of it."""
+        field, _, operator = lookup.partition("__")
+        filtered: Any = getattr(self, "list_filter", ())
+        return field in filtered and operator in ("", "exact", "isnull", "gte", "lt")
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changelist_view(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
+        except (DataError, OverflowError, ValueError) as error:
+            raise BadRequest from error
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
+        except (DataError, OverflowError) as error:
+            raise BadRequest from error
+
+
+class GroupAdmin(Sane, DjangoGroupAdmin):
+    """Groups give privileges, so they are for superusers."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_superuser(request)
+
+
+class UserAdmin(Sane, DjangoUserAdmin):
+    """Staff look after people; only superusers give privileges or touch other staff."""
 
     form = UserForm
     add_form = NewUserForm
@@ -44,7 +92,7 @@ class UserAdmin(DjangoUserAdmin):
     show_full_result_count = False
     readonly_fields = ("password_link", "email_verified_at", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("email", "full_name", "password_link")}),
+        (None, {"fields": ("email", "full_name", "password_link", "seen_at")}),
         ("Permissions", {"fields": ("is_active", *PRIVILEGES)}),
         ("Dates", {"fields": ("email_verified_at", "created_at", "updated_at")}),
     )
@@ -83,8 +131,7 @@ class UserAdmin(DjangoUserAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            with transaction.atomic():
-                return super().changeform_view(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
             self.message_user(request, "Email already registered", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
@@ -107,7 +154,10 @@ def is_superuser(request: HttpRequest) -> bool:
 
 
 def may_touch(request: HttpRequest, user: User | None) -> bool:
-    return user is None or not user.is_superuser or is_superuser(request)
+    """Return whether whoever asks is not reaching for more rights than his own."""
+    if user is None or is_superuser(request):
+        return True
+    return not user.is_superuser and (not user.is_staff or user.pk == request.user.pk)
 
 
 def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:

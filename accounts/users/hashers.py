@@ -1,5 +1,7 @@
 """bcrypt, as the service hashes, and as the backend before it did."""
 
+import contextlib
+
 import bcrypt
 from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
 
@@ -29,8 +31,9 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
 
     def harden_runtime(self, password: str, encoded: str) -> None:
         """Spend the time that a hash of a lower cost saved."""
-        if self.must_update(encoded):
-            super().harden_runtime(password, encoded)
+        with contextlib.suppress(ValueError):  # A row that cannot be read has cost its hash.
+            if self.must_update(encoded):
+                super().harden_runtime(password, encoded)
 
 
 class ImportedBcryptHasher(BcryptSHA256Hasher):

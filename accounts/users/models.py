@@ -135,9 +135,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         """
 
         def upgrade(password: str) -> None:
-            upgraded = make_password(password)
-            unchanged = type(self).objects.filter(pk=self.pk, password=self.password)
-            if unchanged.update(password=upgraded):
+            users, upgraded = type(self).objects.filter(pk=self.pk), make_password(password)
+            if users.filter(password=self.password).update(password=upgraded):
                 self.password = upgraded
+                return
+            # Another request was faster: it upgraded this hash too, or set another password.
+            current = users.values_list("password", flat=True).first()
+            if current and check_password(password, current):
+                self.password = current
 
         return check_password(raw_password, self.password, upgrade)

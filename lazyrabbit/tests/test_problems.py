@@ -37,13 +37,26 @@ handler404, handler500 = urls.handler404, urls.handler500
 
 @pytest.mark.parametrize(
     "address",
-    ["/nowhere", "/api/v1/nowhere", "/api/v1/auth/signup/x", "/static/none.js", "/%00", "/%ff%fe"],
+    ["/nowhere", "/api/v1/nowhere", "/api/v1/auth/signup/x", "/static/none.js", "/%ff%fe"],
 )
 def test_an_unknown_path(client, address):
     answer = client.get(address)
 
     assert_problem(answer, 404, "not_found")
     assert answer.json()["detail"] == "There is nothing at this address."
+
+
+@pytest.mark.parametrize(
+    "address", ["/%00", "/docs?q=%00", "/admin/?q=a%00b", "/api/v1/users/me/sessions/%00"]
+)
+def test_a_nul_anywhere(client, address):
+    assert_problem(client.get(address), 400, "bad_request")
+
+
+def test_a_nul_in_a_cookie(client):
+    headers = {"Cookie": r'sessionid="aaaaaaaaaaaa\000"'}
+
+    assert_problem(client.get("/admin/", headers=headers), 400, "bad_request")
 
 
 @pytest.mark.parametrize("address", ["/api/health", "/api/v1/auth/signup", "/docs", "/admin/"])
@@ -60,6 +73,23 @@ def test_a_method_that_is_not_allowed(client):
     answer = client.post("/api/health")
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize(
+    ("method", "address"),
+    [
+        ("options", "/docs"),
+        ("post", "/docs"),
+        ("post", "/redoc"),
+        ("post", "/api/v1/openapi.json"),
+        ("delete", "/admin/login/"),
+    ],
+)
+def test_a_method_that_a_page_does_not_have(client, method, address):
+    answer = getattr(client, method)(address)
+
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"]
 
 
 def test_a_method_that_nobody_knows_is_not_said_back(client):

@@ -146,6 +146,32 @@ def test_what_is_not_even_http_is_a_problem_too(send):
         assert b"canary" not in body
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type", "expected"),
+    [
+        (b"/api/health?x=1", b"text/plain; charset=base64", 200),
+        (b"/api/health?x=1", b"application/json; charset=undefined", 200),
+        (b"/api/health", b"application/json; a*=bogus''x", 200),
+        (b"/docs?" + b"a&" * 1100, b"application/json; charset=utf-8", 400),
+        (b"/api/health?" + b"a&" * 1100, b"application/json", 200),
+    ],
+)
+def test_whatever_a_body_is_called_the_server_answers(send, path, content_type, expected):
+    request = b"GET %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n\r\n"
+
+    assert send(request % (path, content_type))[0] == expected
+
+
+def test_a_body_of_no_type_at_all_is_415(send):
+    request = (
+        b"POST /api/v1/auth/signin HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json; a*=bogus''x\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    status, content_type, _ = send(request)
+
+    assert (status, content_type) == (415, "application/problem+json")
+
+
 def test_a_body_in_chunks_is_411(send):
     request = (
         b"POST /api/v1/auth/signin HTTP/1.1\r\nHost: localhost\r\n"

@@ -4,6 +4,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from accounts.conftest import sign_in_as
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -47,6 +48,17 @@ def test_a_member_signs_out(member, others, stranger, body, still_signed_in):
     assert (answer.status_code, answer.content) == (204, b"")
     assert are_signed_in(member, *others) == still_signed_in
     assert Session.objects.live().filter(pk=stranger.pk).exists()
+
+
+@pytest.mark.parametrize(("scope", "still_in"), [("global", False), ("others", True)])
+def test_everywhere_is_also_the_admin(member, user, superuser, scope, still_in):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    browser = sign_in_as(user)
+
+    member.post(URL, {"scope": scope})
+
+    assert (browser.get("/admin/").status_code == 200) is still_in
+    assert superuser.get("/admin/").status_code == 200
 
 
 @pytest.mark.parametrize("scope", ["local", "others", "global"])

@@ -18,10 +18,12 @@ class Command(BaseCommand):
         who.add_argument("--all", action="store_true", help="end the sessions of everybody")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sessions = Session.objects.all()
+        sessions, users = Session.objects.all(), None
         if options["user"] is not None:
             try:
-                sessions = sessions.filter(user=User.objects.get_by_natural_key(options["user"]))
+                user = User.objects.get_by_natural_key(options["user"])
             except User.DoesNotExist as error:
                 raise CommandError("Nobody has an account with this address.") from error
+            sessions, users = sessions.filter(user=user), [user.pk]
+        flows.end_cookies(users)
         self.stdout.write(f"{flows.end_all(sessions)} sessions ended.")

@@ -38,6 +38,13 @@ def test_other_members_of_the_body_are_ignored(member, user):
     )
 
 
+def test_a_new_password_must_not_resemble_the_new_name(member, user):
+    answer = member.patch(URL, {"full_name": "Quuxaroo Zed", "password": "quuxaroozed"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "password_too_similar")
+    assert User.objects.get().full_name == "Test User"
+
+
 def test_a_new_password_holds_at_once_and_ends_the_other_sessions(client, member, sign_in):
     other = sign_in()
 

@@ -92,6 +92,18 @@ def test_everybody_is_signed_out(sign_in, add_session, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "still_in"),
+    [(["--all"], [False, False]), (["--user", "staff@example.com"], [True, False])],
+)
+def test_the_cookies_of_the_admin_end_too(superuser, staff, arguments, still_in):
+    browsers = [superuser, staff("view")]
+
+    run("end_sessions", *arguments)
+
+    assert [browser.get("/admin/").status_code == 200 for browser in browsers] == still_in
+
+
+@pytest.mark.parametrize(
     "arguments", [[], ["--user", "nobody@example.com"], ["--all", "--user", "test@example.com"]]
 )
 def test_who_is_meant_must_be_said(member, arguments):

@@ -76,7 +76,7 @@ def test_a_member_may_end_the_own_session(member):
 
 
 @pytest.mark.parametrize(
-    "key", ["3a7d9582-3d61-4de8-aa4c-ad442578d9c7", "-" * 36, "1", "x", "%00", "9" * 400, "me"]
+    "key", ["3a7d9582-3d61-4de8-aa4c-ad442578d9c7", "-" * 36, "1", "x", "9" * 400, "me"]
 )
 def test_a_session_that_is_not_there_is_not_found(member, key):
     answer = member.delete(f"{URL}/{key}")

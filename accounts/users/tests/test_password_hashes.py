@@ -48,6 +48,17 @@ def test_an_imported_hash_is_replaced_by_one_of_ours_on_sign_in(client, user, te
 
 
 @pytest.mark.django_db
+def test_of_two_requests_that_upgrade_a_hash_both_are_right(user, test_user_data):
+    User.objects.update(password=imported(test_user_data["password"]))
+    first, second = User.objects.get(), User.objects.get()
+
+    assert first.check_password(test_user_data["password"])
+    assert second.check_password(test_user_data["password"])
+
+    assert first.password == second.password == User.objects.get().password
+
+
+@pytest.mark.django_db
 def test_a_failed_sign_in_replaces_no_hash(client, user, test_user_data):
     User.objects.update(password=imported(test_user_data["password"]))
 
@@ -65,6 +76,7 @@ def test_an_upgrade_never_undoes_a_password_that_was_set_meanwhile(user, test_us
 
     assert earlier.check_password(test_user_data["password"])
 
+    assert earlier.password.startswith("bcrypt$")
     assert User.objects.get().check_password("anotherpassword123")
 
 
@@ -101,8 +113,19 @@ def test_a_wrong_password_takes_as_long_at_a_lower_cost(monkeypatch, cost, hashe
 @pytest.mark.parametrize("algorithm", ["bcrypt_sha256", "bcrypt"])
 @pytest.mark.parametrize(
     "rest",
-    ["", "$", "$2b$12$", "$2b$12$short", "$2b$xx$" + "a" * 53, "$9z$04$" + "a" * 53, "$é"],
+    [
+        "",
+        "$",
+        "$2b$12$",
+        "$2b$04$short",
+        "$2b$12$short",
+        "$2b$xx$" + "a" * 53,
+        "$9z$04$" + "a" * 53,
+        "$2b$03$" + "a" * 53,
+        "$é",
+    ],
 )
-def test_a_corrupt_row_opens_with_no_password(algorithm, rest):
+def test_a_corrupt_row_opens_with_no_password(algorithm, rest, monkeypatch):
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 5)
     assert identify_hasher(f"{algorithm}${rest}").algorithm == algorithm
     assert check_password("testpassword123", f"{algorithm}${rest}") is False

@@ -1,0 +1,33 @@
+"""Django's command, except that it writes the password alone and ends the user's sessions."""
+
+from getpass import getpass
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from accounts.passwords import flows
+from accounts.users.models import User
+
+
+class Command(BaseCommand):
+    help = "Set somebody's password and sign him out everywhere."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            user = User.objects.get_by_natural_key(options["email"])
+        except User.DoesNotExist as error:
+            raise CommandError("Nobody has an account with this address.") from error
+        password = getpass("New password: ")
+        if getpass("New password (again): ") != password:
+            raise CommandError("The passwords differ.")
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        flows.set_by_staff(user, password)
+        self.stdout.write("Password changed.")
