@@ -125,7 +125,7 @@ class UserAdmin(Sane, DjangoUserAdmin):
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> User | None:
         """Lock the row while a form is saved, so that it never writes back what it read before."""
         user: User | None = super().get_object(request, *args, **kwargs)
-        if user and connection.in_atomic_block:
+        if user and request.method == "POST" and connection.in_atomic_block:
             return User.objects.select_for_update().filter(pk=user.pk).first()
         return user
 
