@@ -4,6 +4,7 @@ Failures that could tell two accounts apart share a class.
 """
 
 from rest_framework.exceptions import (
+    APIException,
     AuthenticationFailed,
     ErrorDetail,
     PermissionDenied,
@@ -37,6 +38,15 @@ class ReauthenticationRequired(PermissionDenied):
 
     default_detail = "Give your current password, or sign in again."
     default_code = "reauthentication_required"
+
+
+class Overloaded(APIException):
+    """More passwords are waiting to be hashed than can be within about a second."""
+
+    status_code = 503
+    default_detail = "Too many people are signing in right now. Try again in a second."
+    default_code = "overloaded"
+    wait = 1  # In seconds, sent as Retry-After.
 
 
 class FieldError(ValidationError):

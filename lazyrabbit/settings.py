@@ -7,6 +7,7 @@ half wires Django from those values, one block per concern.
 
 import hmac
 import ipaddress
+import os
 import re
 import secrets
 from datetime import timedelta
@@ -82,6 +83,9 @@ REAUTHENTICATION_MINUTES = env.int(
     "REAUTHENTICATION_MINUTES", 60, validate=check.Range(0, 30 * 24 * 60)
 )
 
+# Passwords.
+HASHING_QUEUE = env.int("HASHING_QUEUE", 3, validate=check.Range(0, 1000))
+
 
 def mistakes() -> list[str]:
     """Return one line for each setting that cannot be used, with the name of its variable."""
@@ -138,6 +142,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "lazyrabbit.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "lazyrabbit.urls"
 WSGI_APPLICATION = "lazyrabbit.wsgi.application"
@@ -164,8 +169,12 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
+# The processes of a node, and in each the threads that answer requests.
+CORES = os.cpu_count() or 1
+WORKERS = CORES if ENVIRONMENT == "production" else 1
 THREADS = 8
+
+# The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
@@ -195,6 +204,8 @@ PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",
     "accounts.users.hashers.ImportedBcryptHasher",
 ]
+# Together the workers hash on every core. In each, at most half of the threads may be hashing.
+HASHING_THREADS = min(max(1, CORES // WORKERS), THREADS // 2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "accounts.passwords.policy.MaximumLengthValidator"},

@@ -1,7 +1,7 @@
 """Sign up, sign in and sign out."""
 
 from django.contrib.auth import authenticate
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from accounts.errors import AccountInactive, EmailTaken, InvalidCredentials, InvalidToken
 from accounts.passwords import policy
@@ -16,8 +16,7 @@ def signup(email: str, password: str, full_name: str | None = None) -> User:
     if User.objects.filter(email=User.objects.normalize_email(email)).exists():
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
     try:
-        with transaction.atomic():
-            return User.objects.create_user(email, password, full_name=full_name)
+        return User.objects.create_user(email, password, full_name=full_name)
     except IntegrityError as error:
         raise EmailTaken from error
 

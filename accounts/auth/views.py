@@ -20,6 +20,7 @@ from accounts.errors import (
     EmailTaken,
     InvalidCredentials,
     InvalidToken,
+    Overloaded,
     PasswordRefused,
 )
 from accounts.sessions import flows as sessions
@@ -30,7 +31,9 @@ from accounts.viewsets import EntranceViewSet, operation
 
 
 class AuthViewSet(EntranceViewSet):
-    @operation(SignupSerializer, SignedUpSerializer, 201, errors=(EmailTaken, PasswordRefused))
+    @operation(
+        SignupSerializer, SignedUpSerializer, 201, errors=(EmailTaken, PasswordRefused, Overloaded)
+    )
     @action(detail=False, methods=["post"])
     def signup(self, request: Request) -> Response:
         """Create an account.
@@ -41,7 +44,11 @@ class AuthViewSet(EntranceViewSet):
         body = {"user": user, "message": "User created successfully"}
         return Response(SignedUpSerializer(body).data, status=201)
 
-    @operation(SigninSerializer, SignedInSerializer, errors=(InvalidCredentials, AccountInactive))
+    @operation(
+        SigninSerializer,
+        SignedInSerializer,
+        errors=(InvalidCredentials, AccountInactive, Overloaded),
+    )
     @action(detail=False, methods=["post"])
     def signin(self, request: Request) -> Response:
         """Start a session on this device.

@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import (
+    Overloaded,
     PasswordIncorrect,
     PasswordRefused,
     PasswordUnchanged,
@@ -24,7 +25,13 @@ class MeViewSet(MemberViewSet):
     @operation(
         UpdateSerializer,
         UserSerializer,
-        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, ReauthenticationRequired),
+        errors=(
+            PasswordIncorrect,
+            PasswordRefused,
+            PasswordUnchanged,
+            ReauthenticationRequired,
+            Overloaded,
+        ),
     )
     def partial_update(self, request: Request) -> Response:
         """Change my name or my password.
@@ -35,7 +42,11 @@ class MeViewSet(MemberViewSet):
         user = flows.update(self.session, **self.validated())
         return Response(UserSerializer(user).data)
 
-    @operation(DeleteSerializer, status=204, errors=(PasswordIncorrect, ReauthenticationRequired))
+    @operation(
+        DeleteSerializer,
+        status=204,
+        errors=(PasswordIncorrect, ReauthenticationRequired, Overloaded),
+    )
     def destroy(self, request: Request) -> Response:
         """Delete my account and everything it owns."""
         flows.delete(self.session, **self.validated())

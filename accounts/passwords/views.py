@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import PasswordIncorrect, PasswordRefused, PasswordUnchanged
+from accounts.errors import Overloaded, PasswordIncorrect, PasswordRefused, PasswordUnchanged
 from accounts.passwords import flows
 from accounts.passwords.serializers import ChangePasswordSerializer, PasswordChangedSerializer
 from accounts.viewsets import MemberViewSet, operation
@@ -13,7 +13,7 @@ class ChangePasswordViewSet(MemberViewSet):
     @operation(
         ChangePasswordSerializer,
         PasswordChangedSerializer,
-        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged),
+        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, Overloaded),
     )
     def create(self, request: Request) -> Response:
         """Change my password.
