@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-postgresql test-docs node lint format migrate migrate-create superuser shell clean
+.PHONY: help install run test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -62,6 +62,12 @@ lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/mypy .
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
+	@$(BIN)/python -m bench.flood $(ARGS)
+
+bench-equal-time: $(RUNS)  ## Measure whether the time of a failed sign-in tells anything.
+	@$(BIN)/python -m bench.equal_time $(ARGS)
 
 format: $(LINTS)  ## Format the code.
 	@$(BIN)/ruff check --fix .

@@ -25,10 +25,13 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from accounts.users import hashing_pool
 from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
 
 PRODUCTION_COST = BcryptSHA256Hasher.rounds
+# A race of many threads is about its rows: it must not be decided by who finds the queue full.
+ROOMY_POOL = hashing_pool.HashingPool(threads=4, queue=1000)
 
 
 @cache
@@ -67,6 +70,12 @@ class DocumentedClient(APIClient):
 def cheap_hasher(monkeypatch):
     """The real hasher at the lowest cost that bcrypt has."""
     monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 4)
+
+
+@pytest.fixture(autouse=True)
+def roomy_pool(monkeypatch):
+    """The real pool with a queue that no test fills by accident."""
+    monkeypatch.setattr(hashing_pool, "pool", ROOMY_POOL)
 
 
 @pytest.fixture
@@ -190,6 +199,7 @@ class Node:
             "PATH": os.environ["PATH"],
             "PORT": str(self.port),
             "SECRET_KEY": settings.SECRET_KEY,
+            "HASHING_QUEUE": "1000",
             "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}",
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]

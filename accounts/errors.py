@@ -4,6 +4,7 @@ Failures that could tell two accounts apart share a class.
 """
 
 from rest_framework.exceptions import (
+    APIException,
     AuthenticationFailed,
     ErrorDetail,
     PermissionDenied,
@@ -56,6 +57,15 @@ class TooManyAttempts(Throttled):
     def __init__(self, wait: int) -> None:
         super().__init__()
         self.wait = wait  # Whole seconds, for Retry-After (RFC 9110, section 10.2.3).
+
+
+class Overloaded(APIException):
+    """More passwords are waiting to be hashed than can be within about a second."""
+
+    status_code = 503
+    default_detail = "Too many people are signing in right now. Try again in a second."
+    default_code = "overloaded"
+    wait = 1  # In seconds, sent as Retry-After.
 
 
 class FieldError(ValidationError):

@@ -21,7 +21,7 @@ bind = f"127.0.0.1:{settings.PORT}"
 worker_class = "gthread"
 threads = settings.THREADS
 reload = settings.ENVIRONMENT == "development"
-workers = 1 if reload else int(os.environ.get("WEB_CONCURRENCY") or os.cpu_count() or 1)
+workers = settings.WORKERS
 accesslog = "-" if reload else None
 control_socket_disable = True
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException, ErrorDetail
 
 from lazyrabbit.problems import CONTENT_TYPE, respond
 
@@ -53,3 +54,25 @@ class WellFormedMiddleware:
 def has_nul(request: HttpRequest) -> bool:
     texts = (request.path, request.META.get("QUERY_STRING", ""), *request.COOKIES.values())
     return any("\0" in text or "%00" in text for text in texts)
+
+
+class ProblemMiddleware:
+    """Answer an error of the API that a page met, like the admin's sign-in form, with a problem.
+
+    REST framework does so for its own views; from any other one it would be a 500.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, APIException) or not isinstance(exception.detail, ErrorDetail):
+            return None
+        detail = exception.detail
+        response = respond(request, exception.status_code, str(detail.code), str(detail))
+        if wait := getattr(exception, "wait", None):
+            response.headers["Retry-After"] = str(wait)
+        return response

@@ -77,6 +77,11 @@ class ProblemHandler(ExceptionHandler):
         headers = self.get_headers(exc)
         return Response(data, exc.status_code, headers=headers, content_type=CONTENT_TYPE)
 
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """Report failures, with a traceback; to be too busy is none, and comes in thousands."""
+        if exc.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            super().report_exception(exc, response)
+
 
 def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
     """Return a problem for what never reached a view."""

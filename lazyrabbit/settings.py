@@ -6,57 +6,20 @@ half wires Django from those values, one block per concern.
 """
 
 import hmac
-import ipaddress
-import re
+import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
 
-import dj_database_url
-from environs import Env, EnvValidationError, ValidationError
+from environs import EnvValidationError
 from environs import validate as check
 
+from lazyrabbit.environment import env, is_origins
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Env(eager=False)  # Collects every mistake, so that all of them are told at once.
 
 
 # --- What an operator may set ---------------------------------------------------------------------
-
-
-@env.parser_for("database_url")
-def parse_database_url(url: str) -> dj_database_url.DBConfig:
-    if not re.match(r"(sqlite:///|postgres(ql)?://)", url):
-        raise ValidationError("Expected sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME.")
-    try:
-        return dj_database_url.parse(url, conn_health_checks=True)
-    except (ValueError, KeyError) as error:
-        raise ValidationError("Expected a database URL that can be parsed.") from error
-
-
-def is_origins(origins: object) -> None:
-    pattern = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+/?")
-    if not isinstance(origins, list) or not all(
-        isinstance(origin, str) and pattern.fullmatch(origin) for origin in origins
-    ):
-        raise ValidationError('Expected a JSON array of origins, like ["http://localhost:5173"].')
-
-
-@env.parser_for("networks")
-def parse_networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    try:
-        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise ValidationError("Expected networks like 10.0.0.0/8, with commas between.") from error
-
-
-@env.parser_for("rate")
-def parse_rate(text: str) -> tuple[int, timedelta]:
-    parts = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,4})([smhd])", text.strip())
-    if not parts:
-        raise ValidationError("Expected a rate like 5/5m: five in five minutes (s, m, h or d).")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[parts[3]]
-    return int(parts[1]), timedelta(**{unit: int(parts[2])})
-
 
 # Where it runs.
 ENVIRONMENT = env.str(
@@ -90,6 +53,9 @@ SESSION_RETENTION_DAYS = env.int("SESSION_RETENTION_DAYS", 90, validate=check.Ra
 REAUTHENTICATION_MINUTES = env.int(
     "REAUTHENTICATION_MINUTES", 60, validate=check.Range(0, 30 * 24 * 60)
 )
+
+# Passwords.
+HASHING_QUEUE = env.int("HASHING_QUEUE", 3, validate=check.Range(0, 1000))
 
 
 # Who may sign up.
@@ -159,6 +125,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "lazyrabbit.middleware.ProblemMiddleware",
 ]
 ROOT_URLCONF = "lazyrabbit.urls"
 WSGI_APPLICATION = "lazyrabbit.wsgi.application"
@@ -186,8 +153,12 @@ USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
+# The processes of a node, and in each the threads that answer requests.
+CORES = os.cpu_count() or 1
+WORKERS = CORES if ENVIRONMENT == "production" else 1
 THREADS = 8
+
+# The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
 DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
@@ -217,6 +188,8 @@ PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",
     "accounts.users.hashers.ImportedBcryptHasher",
 ]
+# Together the workers hash on every core. In each, at most half of the threads may be hashing.
+HASHING_THREADS = min(max(1, CORES // WORKERS), THREADS // 2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "accounts.passwords.policy.MaximumLengthValidator"},

@@ -2,13 +2,14 @@
 
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 
 from accounts.errors import (
     AccountInactive,
     EmailTaken,
     InvalidCredentials,
     InvalidToken,
+    Overloaded,
     SignupClosed,
 )
 from accounts.passwords import policy
@@ -30,20 +31,20 @@ def signup(
     """
     if settings.SIGNUP_MODE == "closed":
         raise SignupClosed
-    throttling.take([limit("SIGNUP_RATE_NETWORK", network(ip_address))])
+    limits = [limit("SIGNUP_RATE_NETWORK", network(ip_address))]
+    throttling.take(limits)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     if User.objects.filter(email=User.objects.normalize_email(email)).exists():
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
     try:
-        with transaction.atomic():
-            return User.objects.create_user(
-                email,
-                password,
-                full_name=full_name,
-                is_active=settings.SIGNUP_MODE == "open",
-            )
+        return User.objects.create_user(
+            email, password, full_name=full_name, is_active=settings.SIGNUP_MODE == "open"
+        )
     except IntegrityError as error:
         raise EmailTaken from error
+    except Overloaded:
+        throttling.give_back(limits)
+        raise
 
 
 def signin(
@@ -62,11 +63,10 @@ def verify(email: str, password: str, *, ip_address: str | None) -> User:
     InvalidCredentials; or AccountInactive if the password is right.
     """
     limits = signin_limits(User.objects.normalize_email(email), network(ip_address))
-    throttling.take(limits)
-    user = authenticate(email=email, password=password)
-    if not isinstance(user, User):
-        raise InvalidCredentials
-    throttling.give_back(limits)
+    with throttling.failures_counted(limits, InvalidCredentials):
+        user = authenticate(email=email, password=password)
+        if not isinstance(user, User):
+            raise InvalidCredentials
     if not user.is_active:
         raise AccountInactive
     return user

@@ -20,6 +20,7 @@ from accounts.errors import (
     EmailTaken,
     InvalidCredentials,
     InvalidToken,
+    Overloaded,
     PasswordRefused,
     SignupClosed,
     TooManyAttempts,
@@ -36,7 +37,7 @@ class AuthViewSet(EntranceViewSet):
         SignupSerializer,
         SignedUpSerializer,
         201,
-        errors=(EmailTaken, PasswordRefused, SignupClosed, TooManyAttempts),
+        errors=(EmailTaken, PasswordRefused, SignupClosed, TooManyAttempts, Overloaded),
     )
     @action(detail=False, methods=["post"])
     def signup(self, request: Request) -> Response:
@@ -54,7 +55,7 @@ class AuthViewSet(EntranceViewSet):
     @operation(
         SigninSerializer,
         SignedInSerializer,
-        errors=(InvalidCredentials, AccountInactive, TooManyAttempts),
+        errors=(InvalidCredentials, AccountInactive, TooManyAttempts, Overloaded),
     )
     @action(detail=False, methods=["post"])
     def signin(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import (
+    Overloaded,
     PasswordIncorrect,
     PasswordRefused,
     PasswordUnchanged,
@@ -31,6 +32,7 @@ class MeViewSet(MemberViewSet):
             PasswordUnchanged,
             ReauthenticationRequired,
             TooManyAttempts,
+            Overloaded,
         ),
     )
     def partial_update(self, request: Request) -> Response:
@@ -45,7 +47,7 @@ class MeViewSet(MemberViewSet):
     @operation(
         DeleteSerializer,
         status=204,
-        errors=(PasswordIncorrect, ReauthenticationRequired, TooManyAttempts),
+        errors=(PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded),
     )
     def destroy(self, request: Request) -> Response:
         """Delete my account and everything it owns."""

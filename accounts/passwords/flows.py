@@ -36,10 +36,9 @@ def verify(user: User, current_password: str, network: str) -> None:
     TooManyAttempts.
     """
     limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network)]
-    throttling.take(limits)
-    if not user.check_password(current_password):
-        raise PasswordIncorrect
-    throttling.give_back(limits)
+    with throttling.failures_counted(limits, PasswordIncorrect):
+        if not user.check_password(current_password):
+            raise PasswordIncorrect
 
 
 def prepare(session: Session, new_password: str, current_password: str | None, attr: str) -> str:

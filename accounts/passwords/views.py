@@ -3,7 +3,13 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import PasswordIncorrect, PasswordRefused, PasswordUnchanged, TooManyAttempts
+from accounts.errors import (
+    Overloaded,
+    PasswordIncorrect,
+    PasswordRefused,
+    PasswordUnchanged,
+    TooManyAttempts,
+)
 from accounts.passwords import flows
 from accounts.passwords.serializers import ChangePasswordSerializer, PasswordChangedSerializer
 from accounts.viewsets import MemberViewSet, operation
@@ -13,7 +19,7 @@ class ChangePasswordViewSet(MemberViewSet):
     @operation(
         ChangePasswordSerializer,
         PasswordChangedSerializer,
-        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, TooManyAttempts),
+        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, TooManyAttempts, Overloaded),
     )
     def create(self, request: Request) -> Response:
         """Change my password.

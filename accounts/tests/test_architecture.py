@@ -31,7 +31,7 @@ LAYERS = {
 # At most three modules of a room are named for its own nouns; what a noun may import is here.
 NOUNS = {
     "throttling": {"addresses": set(), "limits": set()},
-    "users": {"hashers": set(), "fields": {"models"}},
+    "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}, "devices": set()},
     "passwords": {"policy": set()},
 }

@@ -1,6 +1,7 @@
 """Take from limits before the work, and give back what should not have counted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from math import ceil
 
 from django.conf import settings
@@ -50,6 +51,23 @@ def give_back(limits: Iterable[Limit]) -> None:
     with transaction.atomic():
         for limit in sorted(limits):
             Counter.objects.give_back(limit.key)
+
+
+@contextmanager
+def failures_counted(limits: list[Limit], failure: type[Exception]) -> Iterator[None]:
+    """Take from the limits before the work inside, and give back unless it raises the failure.
+
+    So neither a success counts, nor work that was not done. Raises TooManyAttempts.
+    """
+    take(limits)
+    try:
+        yield
+    except failure:
+        raise
+    except BaseException:
+        give_back(limits)
+        raise
+    give_back(limits)
 
 
 def purge() -> int:

@@ -1,9 +1,12 @@
 """bcrypt, as the service hashes, and as the backend before it did."""
 
 import contextlib
+from typing import Any
 
 import bcrypt
 from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
+
+from accounts.users import hashing_pool
 
 # bcrypt reads no more of a password, and since version 5 raises for more.
 BCRYPT_BYTES = 72
@@ -13,6 +16,10 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
     """Cost 12, over a SHA-256 of the password, so that all of its characters count."""
 
     rounds = 12
+
+    def encode(self, password: str, salt: Any) -> str:
+        """Return the hash. Raises Overloaded when too many others are waiting for theirs."""
+        return hashing_pool.pool.run(super().encode, password, salt)
 
     def verify(self, password: str, encoded: str) -> bool:
         """Return whether the password is right; a hash that cannot be read fits no password."""
@@ -45,6 +52,7 @@ class ImportedBcryptHasher(BcryptSHA256Hasher):
 
     algorithm = "bcrypt"
 
-    def encode(self, password: str, salt: bytes) -> str:  # type: ignore[override]
-        hashed = bcrypt.hashpw(password.encode()[:BCRYPT_BYTES], salt)
+    def encode(self, password: str, salt: Any) -> str:
+        cut = password.encode()[:BCRYPT_BYTES]
+        hashed = hashing_pool.pool.run(bcrypt.hashpw, cut, salt)
         return f"{self.algorithm}${hashed.decode('ascii')}"

@@ -7,6 +7,8 @@ from accounts.errors import InvalidCredentials
 from accounts.passwords import flows as passwords
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
+from accounts.throttling.models import Counter
+from accounts.users import hashing_pool
 from accounts.users.models import User
 
 URL = "/api/v1/auth/signin"
@@ -108,6 +110,19 @@ def test_every_kind_of_failure_costs_one_hash(client, user, kind, hashes, test_u
 
     assert answer.status_code == 401
     assert len(hashes) == (0 if kind == "imported" else 1)
+
+
+@pytest.mark.parametrize("path", [URL, "/api/v1/auth/signup"])
+def test_who_is_turned_away_by_a_flood_has_not_failed(client, user, path, monkeypatch):
+    pool = hashing_pool.HashingPool(threads=1, queue=0)
+    pool.places.acquire()
+    monkeypatch.setattr(hashing_pool, "pool", pool)
+    body = {"email": "new@example.com", "password": "testpassword123"}
+
+    statuses = [client.post(path, body).status_code for _ in range(70)]
+
+    assert statuses == [503] * 70
+    assert set(Counter.objects.values_list("count", flat=True)) == {0}
 
 
 def test_a_stale_token_does_not_disturb(client, user, test_user_data):

@@ -1,0 +1,128 @@
+"""A service of its own to measure: its database, its server, its users."""
+
+import http.client
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+ROOT = Path(__file__).parent.parent
+JSON = {"Content-Type": "application/json"}
+PASSWORD = "correct horse battery staple"  # noqa: S105 (of users who live for a minute)
+LIMITS = (
+    "SIGNIN_RATE_ACCOUNT_NETWORK",
+    "SIGNIN_RATE_ACCOUNT",
+    "SIGNIN_RATE_NETWORK",
+    "SIGNUP_RATE_NETWORK",
+)
+
+
+def environment(database_url: str) -> dict[str, str]:
+    """Return the settings of production, without limits, since all requests have one address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        **{name: os.environ[name] for name in ("PATH", "HASHING_QUEUE") if name in os.environ},
+        **dict.fromkeys(LIMITS, "1000000/1m"),
+        "ENVIRONMENT": "production",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "DATABASE_URL": database_url,
+        "PORT": str(port),
+    }
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Yield the address of an empty database: on the PostgreSQL of DATABASE_URL, or SQLite."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/bench.db"
+        return
+    import psycopg  # noqa: PLC0415 (SQLite needs none)
+
+    name = f"bench_{secrets.token_hex(4)}"
+    with psycopg.connect(given, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield urlunsplit(urlsplit(given)._replace(path=f"/{name}"))
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+class Service:
+    """A running server on 127.0.0.1."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.port = int(environment["PORT"])
+
+    def call(
+        self, method: str, path: str, body: Any = None, token: str = ""
+    ) -> tuple[int, Any, float]:
+        """Return the status, the body, and after how many seconds to come back."""
+        headers = {**JSON, **({"Authorization": f"Bearer {token}"} if token else {})}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as server:
+            server.request(method, f"/api/v1{path}", json.dumps(body) if body else None, headers)
+            answer = server.getresponse()
+            content = answer.read()
+            wait = float(answer.headers.get("Retry-After", 0))
+            return answer.status, json.loads(content) if content else None, wait
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> tuple[int, Any, float]:
+        return self.call("POST", "/auth/signin", {"email": email, "password": password})
+
+
+@contextmanager
+def serving(environment: dict[str, str], config: str = "lazyrabbit.gunicorn") -> Iterator[Service]:
+    """Run our server with these gunicorn settings."""
+    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", "--log-level", "error"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603
+    try:
+        service = Service(environment)
+        wait_for(service)
+        yield service
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def wait_for(service: Service) -> None:
+    for _ in range(300):
+        with suppress(OSError):
+            return socket.create_connection(("127.0.0.1", service.port)).close()
+        time.sleep(0.1)
+    raise SystemExit("The server did not start.")
+
+
+def manage(environment: dict[str, str], *arguments: str) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)  # noqa: S603
+
+
+def make_users(environment: dict[str, str], number: int) -> list[str]:
+    """Create users who all have the same password and hash, and return their addresses."""
+    manage(environment, "migrate", "--verbosity", "0")
+    emails = [f"user{n}@example.com" for n in range(number)]
+    manage(
+        environment,
+        "shell",
+        "--verbosity",
+        "0",
+        "--command",
+        "from django.contrib.auth.hashers import make_password\n"
+        "from accounts.users.models import User\n"
+        f"password = make_password({PASSWORD!r})\n"
+        f"User.objects.bulk_create(User(email=e, password=password) for e in {emails!r})",
+    )
+    return emails
