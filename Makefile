@@ -38,9 +38,11 @@ $(SNIPPETS): docs/package-lock.json | node
 	@npm ci --prefix docs --no-audit --no-fund --silent
 	@touch $@
 
+.PHONY: .env
 .env: | $(RUNS)
-	@umask 077 && $(BIN)/python -c 'import secrets; print("# Private to this machine. Every setting: .env.example"); print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' > .env
-	@echo "Wrote .env with a random SECRET_KEY."
+	@grep -qs '^SECRET_KEY=.' .env || { umask 077; touch .env; chmod 600 .env; \
+		$(BIN)/python -c 'import secrets; print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' >> .env; \
+		echo "Wrote a random SECRET_KEY to .env, which is private to this machine."; }
 
 install: $(RUNS) .env  ## Set up the virtual environment and .env.
 

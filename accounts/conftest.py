@@ -200,6 +200,7 @@ class Node:
             "PORT": str(self.port),
             "SECRET_KEY": settings.SECRET_KEY,
             "HASHING_QUEUE": "1000",
+            "PYTHON_DOTENV_DISABLED": "1",
             "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}",
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]
@@ -217,7 +218,8 @@ class Node:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as server:
             server.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             answer = server.getresponse()
-            return answer.status, json.load(answer)
+            content = answer.read()
+            return answer.status, json.loads(content) if content else None
 
     def stop(self) -> None:
         self.process.terminate()

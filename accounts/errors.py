@@ -30,7 +30,7 @@ class InvalidToken(AuthenticationFailed):
 class AccountInactive(PermissionDenied):
     """The account is deactivated, and the password right: who knows that may know this."""
 
-    default_detail = "This account is not active. An administrator may have to approve it."
+    default_detail = "This account is not active; an administrator may have to approve it."
     default_code = "account_inactive"
 
 
@@ -51,7 +51,7 @@ class ReauthenticationRequired(PermissionDenied):
 class TooManyAttempts(Throttled):
     """A limit is reached; the same for every address, whether it has an account or not."""
 
-    default_detail = "Too many attempts. Try again later."
+    default_detail = "Too many attempts, try again later."
     default_code = "too_many_attempts"
 
     def __init__(self, wait: int) -> None:
@@ -63,7 +63,7 @@ class Overloaded(APIException):
     """More passwords are waiting to be hashed than can be within about a second."""
 
     status_code = 503
-    default_detail = "Too many people are signing in right now. Try again in a second."
+    default_detail = "Too many people are signing in right now, try again in a second."
     default_code = "overloaded"
     wait = 1  # In seconds, sent as Retry-After.
 
@@ -94,16 +94,18 @@ class PasswordIncorrect(FieldError):
 
 
 class PasswordRefused(ValidationError):
-    """The new password breaks the policy; one entry in ``errors`` for each rule it breaks."""
+    """The new password breaks the policy; one entry in ``errors`` for each rule it breaks.
+
+    ``sentences`` are for the schema: what Django's validators and ours say.
+    """
 
     attr = "password"  # Or as the request names it.
-    default_detail = "This password will not do."
-    codes = (
-        "password_too_short",
-        "password_too_long",
-        "password_too_common",
-        "password_too_similar",
-    )
+    sentences = {
+        "password_too_short": "This password is too short. It must contain at least 8 characters.",
+        "password_too_long": "This password is too long. It must contain at most 128 characters.",
+        "password_too_common": "This password is too common.",
+        "password_too_similar": "The password is too similar to the email.",
+    }
 
     def __init__(self, attr: str, refusals: list[ErrorDetail]) -> None:
         super().__init__({attr: refusals})

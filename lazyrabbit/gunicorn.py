@@ -14,6 +14,7 @@ from gunicorn import util
 
 load_dotenv(Path(__file__).parent.parent / ".env")
 
+import lazyrabbit  # noqa: E402
 from lazyrabbit import settings  # noqa: E402 (it reads what was just loaded)
 
 wsgi_app = "lazyrabbit.wsgi:application"
@@ -67,7 +68,15 @@ def on_starting(server: Any) -> None:
             try:
                 attempt.bind((host, port))
             except OSError:
-                sys.exit(f"Port {port} is in use: stop what listens there, or choose another one.")
+                sys.exit(f"Port {port} is in use: stop what listens there, or say PORT=8001.")
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a reloaded worker read the settings anew: it inherits those that this module read."""
+    if reload:
+        for name in ("settings", "environment"):
+            sys.modules.pop(f"lazyrabbit.{name}", None)
+            vars(lazyrabbit).pop(name, None)
 
 
 def when_ready(server: Any) -> None:

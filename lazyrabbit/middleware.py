@@ -43,7 +43,7 @@ class WellFormedMiddleware:
         if has_nul(request):
             return respond(request, 400, "bad_request", "The request is malformed.")
         response = self.get_response(request)
-        if response.status_code == 405 and response["Content-Type"] != CONTENT_TYPE:
+        if response.status_code == 405 and response.get("Content-Type") != CONTENT_TYPE:
             detail = "This method is not allowed here."
             problem = respond(request, 405, "method_not_allowed", detail)
             problem["Allow"] = response["Allow"]

@@ -37,12 +37,15 @@ def problem(  # noqa: PLR0913, PLR0917 (the members of the body)
     }
 
 
+UNSUPPORTED = "Send the body as application/json in UTF-8."
+
+
 class ProblemFormatter(ExceptionFormatter):
     """Format what REST framework caught; nothing that the client sent is said back to it."""
 
     SENTENCES = {
         exceptions.MethodNotAllowed: "This method is not allowed here.",
-        exceptions.UnsupportedMediaType: "Send the body as application/json in UTF-8.",
+        exceptions.UnsupportedMediaType: UNSUPPORTED,
     }
 
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:

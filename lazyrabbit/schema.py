@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +15,6 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_standardized_errors.openapi_utils import get_serializer_field_error_codes
 from drf_standardized_errors.types import Error
-from rest_framework import exceptions
 
 from lazyrabbit import problems
 from lazyrabbit.parsers import BodyTooLarge
@@ -45,9 +45,15 @@ PROBLEM = {
 ANYWHERE = [
     (400, "bad_request", "The request is malformed."),
     (405, "method_not_allowed", "This method is not allowed here."),
+    (411, "length_required", "Send a Content-Length header."),
+    (431, "bad_request", "The request is malformed or too large."),
     (500, "error", "Something went wrong on our side."),
 ]
-BODY_ERRORS = (exceptions.ParseError, exceptions.UnsupportedMediaType, BodyTooLarge)
+BODY_ERRORS = (
+    (400, "parse_error", "The request body is not valid JSON (line 1, column 2)."),
+    (413, "body_too_large", BodyTooLarge.default_detail),
+    (415, "unsupported_media_type", problems.UNSUPPORTED),
+)
 # REST framework's fields name these; our parser has refused such a body before.
 UNREACHABLE = {"null_characters_not_allowed", "surrogate_characters_not_allowed"}
 
@@ -96,24 +102,29 @@ class AutoSchema(openapi.AutoSchema):
 
     def _examples(self) -> Iterator[dict[str, Any]]:
         """Yield an example of everything that can go wrong."""
-        errors = [*getattr(self._method(), "errors", ()), *getattr(self.view, "errors", ())]
-        if takes := self._takes():
-            errors += BODY_ERRORS
-            yield example(411, "length_required", "Send a Content-Length header.")
-            for name, field in takes().fields.items():
-                for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
-                    yield example(400, code, sentence(field, code), name)
+        takes = self._takes()
+        fields = takes().fields if takes else {}
+        for name, field in fields.items():
+            for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
+                yield example(400, code, sentence(field, code), name)
+        errors = (*getattr(self._method(), "errors", ()), *getattr(self.view, "errors", ()))
         for error in errors:
             attr = getattr(error, "attr", None)
-            for code in getattr(error, "codes", (error.default_code,)):
-                yield example(error.status_code, code, str(error.default_detail), attr)
-        for status, code, detail in ANYWHERE:
+            if attr == "password" and "new_password" in fields:
+                attr = "new_password"
+            sentences = getattr(error, "sentences", {error.default_code: error.default_detail})
+            for code, detail in sentences.items():
+                yield example(error.status_code, code, str(detail), attr)
+        for status, code, detail in (*ANYWHERE, *(BODY_ERRORS if takes else ())):
             yield example(status, code, detail)
 
     def _problem(self, status: int, examples: dict[str, Any]) -> dict[str, Any]:
         """Describe the problems of one status: which codes they have, and an example of each."""
         component = ResolvedComponent(
-            name="Problem", type=ResolvedComponent.SCHEMA, object="Problem", schema=PROBLEM
+            name="Problem",
+            type=ResolvedComponent.SCHEMA,
+            object="Problem",
+            schema=deepcopy(PROBLEM),
         )
         self.registry.register_on_missing(component)
         code = {"type": "string", "enum": sorted(examples)}
@@ -145,5 +156,5 @@ def rendered() -> bytes:
 
 @require_safe
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with the schema. It takes a good part of a second to make, so it is made once."""
+    """Answer with the schema, which is made once: it never changes while the process runs."""
     return HttpResponse(rendered(), content_type=OpenApiJsonRenderer.media_type)

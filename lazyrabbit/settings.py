@@ -57,7 +57,6 @@ REAUTHENTICATION_MINUTES = env.int(
 # Passwords.
 HASHING_QUEUE = env.int("HASHING_QUEUE", 3, validate=check.Range(0, 1000))
 
-
 # Who may sign up.
 SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))
 
@@ -117,8 +116,8 @@ MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "lazyrabbit.middleware.WellFormedMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

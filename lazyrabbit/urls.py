@@ -19,6 +19,7 @@ redoc = SpectacularRedocView.as_view(**PAGE, template_name="redoc.html")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
+    path("api/v1/", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", include("accounts.urls")),
     re_path(r"^api/health/?$", HealthView.as_view(), name="health"),
     re_path(r"^api/v1/openapi\.json/?$", schema.view, name="schema"),

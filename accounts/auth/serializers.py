@@ -65,7 +65,9 @@ class SignoutSerializer(serializers.Serializer[Any]):
             ("invalid_choice", "null"), "Scope must be local, others or global."
         ),
     )
-    refresh_token = StringField(default=None, help_text="Needed if the access token has expired.")
+    refresh_token = StringField(
+        default=None, allow_null=True, help_text="Needed if the access token has expired."
+    )
 
 
 @extend_schema_serializer(

@@ -20,9 +20,11 @@ from accounts.users.fields import FullNameField, PasswordField
 )
 class UpdateSerializer(serializers.Serializer[Any]):
     full_name = FullNameField(help_text="null or an empty string removes it.")
-    password = PasswordField(required=False)
+    password = PasswordField(required=False, allow_null=True)
     current_password = PasswordField(
-        required=False, help_text="Needed for a new password if the sign-in is long ago."
+        required=False,
+        allow_null=True,
+        help_text="Needed for a new password if the sign-in is long ago.",
     )
 
 
@@ -32,4 +34,6 @@ class UpdateSerializer(serializers.Serializer[Any]):
     ]
 )
 class DeleteSerializer(serializers.Serializer[Any]):
-    current_password = PasswordField(required=False, help_text="Needed if the sign-in is long ago.")
+    current_password = PasswordField(
+        required=False, allow_null=True, help_text="Needed if the sign-in is long ago."
+    )

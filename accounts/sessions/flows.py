@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -125,23 +124,27 @@ def find(access_token: str | None, refresh_token: str | None) -> Session:
     NotAuthenticated without any token; InvalidToken if none is valid, if the two name different
     sessions, so that it is unclear whose wish this is, or if the refresh token is used up.
     """
-    access, refresh = None, None
-    if refresh_token is not None:
-        refresh = RefreshToken.parse(refresh_token)
-    if access_token is not None:
-        with suppress(InvalidToken) if refresh else nullcontext():
-            access = AccessToken.parse(access_token)
-    token = access or refresh
-    if token is None:
+    if access_token is None and refresh_token is None:
         raise NotAuthenticated
-    if access and refresh and access.sid != refresh.sid:
-        raise InvalidToken
-    session = Session.objects.filter(pk=token.sid).first()
-    if session is None or token["sub"] != str(session.user_id):
+    refresh = None if refresh_token is None else RefreshToken.parse(refresh_token)
+    access = parse_access(access_token, or_none=refresh is not None)
+    named = {token.sid for token in (access, refresh) if token}
+    session = Session.objects.filter(pk__in=named).first()
+    if session is None or len(named) > 1:
         raise InvalidToken
     if refresh and session.is_live:
         return recognize(refresh, timezone.now())
     return session
+
+
+def parse_access(access_token: str | None, *, or_none: bool) -> AccessToken | None:
+    """Return the access token, or None where a bad one is forgiven. Raises InvalidToken."""
+    try:
+        return None if access_token is None else AccessToken.parse(access_token)
+    except InvalidToken:
+        if or_none:
+            return None
+        raise
 
 
 def purge(ended_before: datetime) -> int:
@@ -171,7 +174,7 @@ def end_cookies(users: Iterable[int] | None = None) -> None:
 
     They are few: only staff have one. Django keeps whose each is inside it.
     """
+    owners = None if users is None else {str(user) for user in users}
     for cookie in Cookie.objects.iterator():
-        owner = cookie.get_decoded().get(SESSION_KEY)
-        if users is None or owner in {str(user) for user in users}:
+        if owners is None or cookie.get_decoded().get(SESSION_KEY) in owners:
             cookie.delete()

@@ -38,8 +38,7 @@ class TokensSerializer(serializers.Serializer[Any]):
     component_name="Session", examples=[OpenApiExample("Firefox", FIREFOX, response_only=True)]
 )
 class SessionSerializer(serializers.Serializer[Any]):
-    """Needs ``current`` in its context: the id of the session that asks."""
-
+    # ``current`` in the context is the id of the session that asks.
     id = serializers.UUIDField()
     current = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField(help_text="When this device signed in.")

@@ -1,5 +1,8 @@
 """The schema that frontends build on."""
 
+import json
+import re
+
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
@@ -30,6 +33,22 @@ def test_an_operation_names_each_status_and_code_of_its_problems(operation):
     for status in statuses:
         problem = operation["responses"][status]["content"]["application/problem+json"]["schema"]
         assert problem["allOf"][1]["properties"]["code"]["enum"]
+
+
+def test_the_schema_is_whole_however_often_it_is_made():
+    for _ in range(2):
+        schema = SchemaGenerator().get_schema(request=None, public=True)
+        names = re.findall(r"#/components/schemas/(\w+)", json.dumps(schema))
+        assert names
+        assert set(names) <= schema["components"]["schemas"].keys()
+
+
+def test_the_schema_takes_what_the_api_takes():
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    signup = schema["components"]["schemas"]["Signup"]["properties"]["full_name"]
+    assert (signup["type"], signup["nullable"], signup["maxLength"]) == ("string", True, 200)
+    signout = schema["paths"]["/api/v1/auth/signout"]["post"]
+    assert signout["security"] == [{"bearer": []}, {}]
 
 
 def test_the_schema_is_served_without_trailing_slashes(client):

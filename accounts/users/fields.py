@@ -51,7 +51,6 @@ class FullNameField(StringField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            allow_blank=True,
             allow_null=True,
             required=False,
             trim_whitespace=True,
@@ -61,4 +60,6 @@ class FullNameField(StringField):
         )
 
     def run_validation(self, data: Any = serializers.empty) -> str | None:
-        return super().run_validation(data) or None
+        is_blank = isinstance(data, str) and not data.strip()
+        name: str | None = super().run_validation(None if is_blank else data)
+        return name

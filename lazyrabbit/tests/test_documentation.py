@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db import connection
 
 
 def test_the_root_leads_to_the_documentation(client):
@@ -20,6 +21,23 @@ def test_the_documentation_loads_nothing_from_another_host(client, address):
     assert addresses
     for asset in addresses:
         assert asset.startswith(("/static/", "data:")), asset
+
+
+def test_redoc_forbids_the_logo_that_its_bundle_asks_another_host_for(client):
+    page = client.get("/redoc").content.decode()
+
+    assert """http-equiv="Content-Security-Policy" content="img-src 'self' data:\"""" in page
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_no_statement_and_no_lock_waits_for_long():
+    with connection.cursor() as cursor:
+        limits = [
+            cursor.execute(f"SHOW {name}").fetchone()[0]
+            for name in ("statement_timeout", "lock_timeout")
+        ]
+    assert limits == ["5s", "2s"]
 
 
 def test_a_stale_token_does_not_close_the_documentation(client):

@@ -80,6 +80,7 @@ def test_a_method_that_is_not_allowed(client):
     [
         ("options", "/docs"),
         ("post", "/docs"),
+        ("post", "/static/admin/css/base.css"),
         ("post", "/redoc"),
         ("post", "/api/v1/openapi.json"),
         ("delete", "/admin/login/"),
@@ -155,6 +156,7 @@ def test_a_frontend_on_another_origin_may_read_the_answer(client, settings):
     answer = client.post("/api/v1/auth/signin", {}, headers=headers)
 
     assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
     assert "x-request-id" in answer.headers["Access-Control-Expose-Headers"].lower()
 
 

@@ -34,6 +34,7 @@ def start(port, tmp_path):
         environment = {
             **{name: value for name, value in os.environ.items() if name in KEPT},
             "PORT": str(port),
+            "PYTHON_DOTENV_DISABLED": "1",
             "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
             **environment,
         }
@@ -98,7 +99,7 @@ def test_a_port_that_is_taken_is_one_clear_sentence(start, port):
         printed, _ = start().communicate(timeout=30)
 
     assert printed.splitlines()[-1] == (
-        f"Port {port} is in use: stop what listens there, or choose another one."
+        f"Port {port} is in use: stop what listens there, or say PORT=8001."
     )
     assert "Traceback" not in printed
 
@@ -182,6 +183,12 @@ def test_a_body_in_chunks_is_411(send):
 
     assert (status, content_type) == (411, "application/problem+json")
     assert json.loads(body)["code"] == "length_required"
+
+
+def test_a_developers_env_file_is_read_by_the_entry_points_alone():
+    """The tests' own processes say that they want none of it."""
+    sources = [path.read_text() for path in (ROOT / "lazyrabbit").glob("*.py")]
+    assert sum("load_dotenv(" in source for source in sources) == 2
 
 
 def test_it_stops_when_it_is_asked_to(start, port):

@@ -36,6 +36,7 @@ def environment(tmp_path):
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "lazyrabbit.settings",
         "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
+        "PYTHON_DOTENV_DISABLED": "1",
         "SIGNUP_RATE_NETWORK": "1000/1m",
         # These tests are about the database: with the default, some would be told 503.
         "HASHING_QUEUE": "1000",
@@ -43,6 +44,23 @@ def environment(tmp_path):
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
     return environment
+
+
+def test_what_was_acknowledged_survives_a_power_cut_and_writers_wait_for_each_other(environment):
+    script = (
+        "import django; django.setup(); from django.db import connection, transaction;"
+        "cursor = connection.cursor();"
+        "print([cursor.execute(f'PRAGMA {name}').fetchone()[0]"
+        " for name in ('journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout')],"
+        " connection.transaction_mode)"
+    )
+    command = [sys.executable, "-c", script]
+    printed = subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+
+    full, on = 2, 1
+    assert printed.stdout.strip() == f"['wal', {full}, {on}, 5000] IMMEDIATE"
 
 
 def start(environment: dict[str, str], threads: int, *emails: str) -> subprocess.Popen[str]:

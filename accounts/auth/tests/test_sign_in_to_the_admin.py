@@ -58,7 +58,7 @@ def test_after_5_failures_a_page_says_how_long_to_wait(browser, root):
     assert 1 <= int(answer.headers["Retry-After"]) <= 300
     assert answer.headers["Content-Type"].startswith("text/html")
     page = answer.content.decode()
-    assert "Too many attempts. Try again later." in page
+    assert "Too many attempts, try again later." in page
     assert f"You can try again in {answer.headers['Retry-After']} seconds." in page
     assert browser.get(reverse("admin:index")).status_code == 302
 

@@ -5,6 +5,7 @@ import time_machine
 from django.utils import timezone
 
 from accounts.conftest import sign_in_as
+from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -100,6 +101,42 @@ def test_a_refresh_token_of_another_session_beside_ones_own_is_refused(member, o
 
         assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
     assert are_signed_in(member, *others) == [True, True, True]
+
+
+def test_a_refresh_token_of_somebody_else_beside_ones_own_is_refused(member, stranger):
+    body = {"refresh_token": sessions.issue(stranger).refresh_token}
+    for scope in ("local", "others", "global"):
+        answer = member.post(URL, {**body, "scope": scope})
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+    assert are_signed_in(member) == [True]
+    assert Session.objects.live().filter(pk=stranger.pk).exists()
+
+
+def test_the_token_of_a_deleted_account_is_refused(member, user):
+    user.delete()
+
+    answer = member.post(URL, {})
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer a b", "Bearer x", "Basic x"])
+def test_beside_a_good_refresh_token_an_odd_header_does_not_matter(client, member, header):
+    body = {"refresh_token": member.tokens["refresh_token"]}
+
+    assert client.post(URL, body, headers={"Authorization": header}).status_code == 204
+    assert are_signed_in(member) == [False]
+
+
+@pytest.mark.postgresql
+def test_a_sign_out_holds_on_another_node_at_once(user, nodes):
+    first, second = nodes
+    for _ in range(5):
+        tokens = sessions.start(user, ip_address=None, user_agent="")
+        body = {"refresh_token": tokens.refresh_token}
+
+        assert first.post(URL, body)[0] == 204
+        assert second.post("/api/v1/auth/refresh", body)[0] == 401
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "x" * 10_000])

@@ -38,6 +38,22 @@ def test_other_members_of_the_body_are_ignored(member, user):
     )
 
 
+def test_a_name_and_a_password_change_together(member):
+    answer = member.patch(URL, {"full_name": "Ana", "password": "newpassword123"})
+
+    changed = User.objects.get()
+    assert (answer.status_code, answer.json()["full_name"]) == (200, "Ana")
+    assert changed.full_name == "Ana"
+    assert changed.check_password("newpassword123")
+
+
+def test_null_is_no_password(member, user):
+    changes = {"full_name": "Ana", "password": None, "current_password": None}
+
+    assert member.patch(URL, changes).status_code == 200
+    assert User.objects.get().password == user.password
+
+
 def test_a_new_password_must_not_resemble_the_new_name(member, user):
     answer = member.patch(URL, {"full_name": "Quuxaroo Zed", "password": "quuxaroozed"})
 

@@ -4,6 +4,7 @@ from django.contrib.auth.models import Group
 from accounts.auth import flows as auth
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.me import flows
+from accounts.passwords import flows as passwords
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -56,6 +57,15 @@ def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
     with pytest.raises(InvalidToken):
         flows.delete(again)
     assert not User.objects.exists()
+
+
+def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(member, user):
+    session = Session.objects.select_related("user").get()
+    passwords.set_by_staff(user, "anotherpassword123")
+
+    with pytest.raises(InvalidToken):
+        flows.delete(session)
+    assert User.objects.exists()
 
 
 @pytest.mark.postgresql

@@ -52,7 +52,7 @@ def test_after_5_failures_even_the_right_password_waits(attempt, client, user, c
         "type": "client_error",
         "title": "Too Many Requests",
         "status": 429,
-        "detail": "Too many attempts. Try again later.",
+        "detail": "Too many attempts, try again later.",
         "code": "too_many_attempts",
         "errors": [],
         "request_id": answer.headers["X-Request-ID"],

@@ -157,7 +157,7 @@ def assert_overloaded(answer) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()
     assert (body["type"], body["code"], body["status"]) == ("server_error", "overloaded", 503)
-    assert body["detail"] == "Too many people are signing in right now. Try again in a second."
+    assert body["detail"] == "Too many people are signing in right now, try again in a second."
 
 
 @pytest.mark.django_db
