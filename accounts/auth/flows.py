@@ -18,6 +18,7 @@ from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.throttling.addresses import network
 from accounts.throttling.limits import Limit, limit
+from accounts.users import hashing_pool
 from accounts.users.models import User
 
 
@@ -60,8 +61,10 @@ def verify(email: str, password: str, *, ip_address: str | None) -> User:
 
     A hash is computed on every path, so the time tells no more than the answer does; only
     behind a limit there is none. Raises TooManyAttempts, also for the right password;
-    InvalidCredentials; or AccountInactive if the password is right.
+    InvalidCredentials; AccountInactive if the password is right; or Overloaded, in most cases
+    before anything is counted, since a flood is when every query hurts.
     """
+    hashing_pool.pool.refuse_if_full()
     limits = signin_limits(User.objects.normalize_email(email), network(ip_address))
     with throttling.failures_counted(limits, InvalidCredentials):
         user = authenticate(email=email, password=password)

@@ -47,6 +47,12 @@ class HashingPool:
         self.places = BoundedSemaphore(self.size + self.queue)
         self.threads = ThreadPoolExecutor(self.size, "hashing", initializer=lower_priority)
 
+    def refuse_if_full(self) -> None:
+        """Raise Overloaded now, before work that would be in vain, when every place is taken."""
+        if not self.places.acquire(blocking=False):
+            raise Overloaded
+        self.places.release()
+
     def run(
         self,
         function: Callable[Arguments, Result],

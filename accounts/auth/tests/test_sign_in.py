@@ -119,7 +119,27 @@ def test_who_is_turned_away_by_a_flood_has_not_failed(client, user, path, monkey
     statuses = [client.post(path, body).status_code for _ in range(70)]
 
     assert statuses == [503] * 70
+    assert set(Counter.objects.values_list("count", flat=True)) <= {0}
+
+
+def test_a_place_that_is_taken_after_all_is_no_failure_either(client, user, monkeypatch):
+    pool = hashing_pool.HashingPool(threads=1, queue=0)
+    monkeypatch.setattr(hashing_pool, "pool", pool)
+    monkeypatch.setattr(pool, "refuse_if_full", pool.places.acquire)  # Free, until just now.
+    body = {"email": "test@example.com", "password": "wrongpassword123"}
+
+    assert client.post(URL, body).status_code == 503
     assert set(Counter.objects.values_list("count", flat=True)) == {0}
+
+
+def test_a_flood_is_refused_without_a_query(client, monkeypatch, django_assert_num_queries):
+    pool = hashing_pool.HashingPool(threads=1, queue=0)
+    pool.places.acquire()
+    monkeypatch.setattr(hashing_pool, "pool", pool)
+
+    with django_assert_num_queries(0):
+        body = {"email": "test@example.com", "password": "testpassword123"}
+        assert client.post(URL, body).status_code == 503
 
 
 def test_a_stale_token_does_not_disturb(client, user, test_user_data):
