@@ -1,6 +1,7 @@
 """How the environment is read: strictly, and all mistakes told at once."""
 
 import ipaddress
+import json
 import re
 from datetime import timedelta
 
@@ -20,12 +21,18 @@ def parse_database_url(url: str) -> dj_database_url.DBConfig:
         raise ValidationError("Expected a database URL that can be parsed.") from error
 
 
-def is_origins(origins: object) -> None:
+@env.parser_for("origins")
+def parse_origins(text: str) -> list[str]:
     pattern = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+/?")
+    try:
+        origins = json.loads(text)
+    except ValueError:
+        origins = None
     if not isinstance(origins, list) or not all(
         isinstance(origin, str) and pattern.fullmatch(origin) for origin in origins
     ):
         raise ValidationError('Expected a JSON array of origins, like ["http://localhost:5173"].')
+    return origins
 
 
 @env.parser_for("networks")

@@ -14,7 +14,7 @@ from pathlib import Path
 from environs import EnvValidationError
 from environs import validate as check
 
-from lazyrabbit.environment import env, is_origins
+from lazyrabbit.environment import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -29,9 +29,7 @@ DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
-BACKEND_CORS_ORIGINS = env.json(
-    "BACKEND_CORS_ORIGINS", ["http://localhost:5173"], validate=is_origins
-)
+BACKEND_CORS_ORIGINS = env.origins("BACKEND_CORS_ORIGINS", '["http://localhost:5173"]')
 
 # Where the data is.
 DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
@@ -219,6 +217,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["lazyrabbit.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "lazyrabbit.parsers.FirstRenderer",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "lazyrabbit.schema.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "URL_FORMAT_OVERRIDE": None,

@@ -56,6 +56,13 @@ def test_health_is_a_constant(client, address, method, django_assert_num_queries
     assert answer.content == (b'{"status":"healthy"}' if method == "get" else b"")
 
 
+def test_nothing_tells_what_its_serializers_and_parsers_are(client):
+    answer = client.options("/api/health")
+
+    assert answer.status_code == 405
+    assert "parses" not in answer.json()
+
+
 def test_the_admin_is_found_without_its_slash(client):
     answer = client.get("/admin")
 
