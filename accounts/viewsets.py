@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
+from accounts.clients.client import Client
 from accounts.errors import InvalidToken
 from accounts.sessions.models import Session
 
@@ -46,6 +47,11 @@ class JSONViewSet(ViewSet):
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer with the allowed methods; what they take is in the schema."""
         return Response(status=204)
+
+    @property
+    def client(self) -> Client:
+        """Return who asks."""
+        return Client.of(self.request)
 
     def validated(self) -> dict[str, Any]:
         """Return the body as the operation's serializer reads it. Raises ValidationError."""

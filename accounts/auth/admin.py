@@ -10,9 +10,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.auth import flows
+from accounts.clients.client import Client
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
 from accounts.passwords.admin import OwnPasswordForm
-from accounts.throttling.addresses import client_address
 
 
 class SigninForm(AdminAuthenticationForm):
@@ -21,7 +21,7 @@ class SigninForm(AdminAuthenticationForm):
         email, password = (self.cleaned_data.get(name) for name in ("username", "password"))
         if email and password:
             try:
-                user = flows.verify(email, password, ip_address=self.client_address())
+                user = flows.verify(email, password, self.client)
             except (InvalidCredentials, AccountInactive) as error:
                 raise self.get_invalid_login_error() from error
             self.confirm_login_allowed(user)
@@ -29,8 +29,9 @@ class SigninForm(AdminAuthenticationForm):
             self.user_cache = user
         return self.cleaned_data
 
-    def client_address(self) -> str | None:
-        return client_address(self.request) if self.request else None
+    @property
+    def client(self) -> Client:
+        return Client.of(self.request) if self.request else Client()
 
 
 class AdminSite(admin.AdminSite):

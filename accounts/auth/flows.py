@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import IntegrityError
 
+from accounts.clients.client import Client
 from accounts.errors import (
     AccountInactive,
     EmailTaken,
@@ -16,15 +17,12 @@ from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
-from accounts.throttling.addresses import network
 from accounts.throttling.limits import Limit, limit
 from accounts.users import hashing_pool
 from accounts.users.models import User
 
 
-def signup(
-    email: str, password: str, full_name: str | None = None, *, ip_address: str | None = None
-) -> User:
+def signup(email: str, password: str, full_name: str | None = None, *, client: Client) -> User:
     """Create an account, an inactive one where staff have to approve it.
 
     Raises SignupClosed, TooManyAttempts, PasswordRefused, or EmailTaken also for the loser of a
@@ -32,7 +30,7 @@ def signup(
     """
     if settings.SIGNUP_MODE == "closed":
         raise SignupClosed
-    limits = [limit("SIGNUP_RATE_NETWORK", network(ip_address))]
+    limits = [limit("SIGNUP_RATE_NETWORK", client.network)]
     throttling.take(limits)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     if User.objects.filter(email=User.objects.normalize_email(email)).exists():
@@ -48,15 +46,13 @@ def signup(
         raise
 
 
-def signin(
-    email: str, password: str, *, ip_address: str | None = None, user_agent: str = ""
-) -> tuple[User, sessions.Tokens]:
+def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions.Tokens]:
     """Start a session for whoever knows the password. Raises what ``verify`` raises."""
-    user = verify(email, password, ip_address=ip_address)
-    return user, sessions.start(user, ip_address=ip_address, user_agent=user_agent)
+    user = verify(email, password, client)
+    return user, sessions.start(user, client)
 
 
-def verify(email: str, password: str, *, ip_address: str | None) -> User:
+def verify(email: str, password: str, client: Client) -> User:
     """Return the active user whose address and password these are.
 
     A hash is computed on every path, so the time tells no more than the answer does; only
@@ -65,7 +61,7 @@ def verify(email: str, password: str, *, ip_address: str | None) -> User:
     before anything is counted, since a flood is when every query hurts.
     """
     hashing_pool.pool.refuse_if_full()
-    limits = signin_limits(User.objects.normalize_email(email), network(ip_address))
+    limits = signin_limits(User.objects.normalize_email(email), client.network)
     with throttling.failures_counted(limits, InvalidCredentials):
         user = authenticate(email=email, password=password)
         if not isinstance(user, User):

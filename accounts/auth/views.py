@@ -28,7 +28,6 @@ from accounts.errors import (
 from accounts.sessions import flows as sessions
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.serializers import TokensSerializer
-from accounts.throttling.addresses import client_address
 from accounts.viewsets import EntranceViewSet, operation
 
 
@@ -45,7 +44,7 @@ class AuthViewSet(EntranceViewSet):
 
         It signs nobody in: that is the next request.
         """
-        user = flows.signup(**self.validated(), ip_address=client_address(request))
+        user = flows.signup(**self.validated(), client=self.client)
         message = "User created successfully"
         if not user.is_active:
             message += ". Your account is pending approval by an administrator."
@@ -64,11 +63,7 @@ class AuthViewSet(EntranceViewSet):
         Send the access token with every request as `Authorization: Bearer …`. The answer is the
         same for an unknown address and for a wrong password.
         """
-        user, tokens = flows.signin(
-            **self.validated(),
-            ip_address=client_address(request),
-            user_agent=request.headers.get("User-Agent", ""),
-        )
+        user, tokens = flows.signin(**self.validated(), client=self.client)
         return Response(SignedInSerializer({"user": user, **tokens._asdict()}).data)
 
     @operation(RefreshSerializer, TokensSerializer, errors=(InvalidToken,))

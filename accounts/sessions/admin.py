@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.clients.devices import device
 from accounts.sessions import flows
-from accounts.sessions.devices import device
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.users.admin import changeable
 from accounts.users.models import User

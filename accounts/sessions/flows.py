@@ -12,10 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
 
+from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
-from accounts.throttling.addresses import network
 from accounts.users.models import User
 
 BATCH = 1000  # Rows that one statement deletes or ends, so that it takes milliseconds.
@@ -39,7 +39,7 @@ def issue(session: Session) -> Tokens:
 
 
 @transaction.atomic
-def start(user: User, *, ip_address: str | None, user_agent: str) -> Tokens:
+def start(user: User, client: Client) -> Tokens:
     """Start a session on a device whose password was just found right.
 
     Raises InvalidCredentials if the account was deleted or deactivated, or its password changed,
@@ -53,9 +53,9 @@ def start(user: User, *, ip_address: str | None, user_agent: str) -> Tokens:
     now = timezone.now()
     session = Session.objects.create(
         user=user,
-        ip_address=ip_address,
-        network=network(ip_address),
-        user_agent="".join(filter(str.isprintable, user_agent))[:512],
+        ip_address=client.ip_address,
+        network=client.network,
+        user_agent=client.user_agent,
         created_at=now,
         last_used_at=now,
         expires_at=expiry(now, now),

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.sessions.devices import device
+from accounts.clients.devices import device
 from accounts.sessions.models import Session
 
 ANA = {

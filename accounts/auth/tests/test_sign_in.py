@@ -4,6 +4,7 @@ import time_machine
 from django.contrib.auth import hashers
 
 from accounts.auth import flows
+from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials
 from accounts.passwords import flows as passwords
 from accounts.sessions import flows as sessions
@@ -153,7 +154,7 @@ def test_who_was_given_a_new_password_while_signing_in_is_refused(user, test_use
     passwords.set_by_staff(user, "anotherpassword123")
 
     with pytest.raises(InvalidCredentials):
-        sessions.start(earlier, ip_address=None, user_agent="")
+        sessions.start(earlier, Client())
     assert not Session.objects.exists()
 
 
@@ -164,7 +165,7 @@ def test_the_oldest_session_makes_room(user, settings, test_user_data):
     with time_machine.travel("2026-01-01", tick=False) as clock:
         for _ in range(5):
             clock.shift(60)
-            flows.signin(**credentials)
+            flows.signin(**credentials, client=Client())
         live = Session.objects.live().order_by("created_at")
         started = [session.created_at.minute for session in live]
 
@@ -181,7 +182,7 @@ def test_a_sign_in_with_the_old_password_never_outlives_its_change(
 
     def sign_in():
         try:
-            flows.signin(**credentials)
+            flows.signin(**credentials, client=Client())
         except InvalidCredentials:
             return "refused"
         return "signed in"
@@ -200,7 +201,7 @@ def test_parallel_sign_ins_keep_the_limit_of_sessions(race, user, settings, test
     settings.SESSIONS_PER_USER, settings.THROTTLING = 3, False
     credentials = {name: test_user_data[name] for name in ("email", "password")}
 
-    race(*[lambda: flows.signin(**credentials)] * 12)
+    race(*[lambda: flows.signin(**credentials, client=Client())] * 12)
 
     assert Session.objects.live().count() == 3
     assert Session.objects.count() == 12

@@ -2,6 +2,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.auth import flows as auth
+from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.me import flows
 from accounts.passwords import flows as passwords
@@ -77,13 +78,13 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
 
     def sign_in():
         try:
-            auth.signin(test_user_data["email"], test_user_data["password"])
+            auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
         except InvalidCredentials:
             return
 
     for _ in range(20):
         user = User.objects.create_user(**test_user_data)
-        auth.signin(test_user_data["email"], test_user_data["password"])
+        auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
         session = Session.objects.select_related("user").get()
         race(delete, sign_in, sign_in)
         assert not User.objects.filter(pk=user.pk).exists()
@@ -92,7 +93,7 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
 
 @pytest.mark.postgresql
 def test_of_two_deletions_one_finds_nothing_left(race, user, test_user_data):
-    auth.signin(test_user_data["email"], test_user_data["password"])
+    auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
 
     def delete():
         try:

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.clients.client import Client
 from accounts.sessions import flows
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -70,7 +71,7 @@ def test_purging_goes_in_batches(add_session, monkeypatch, django_assert_num_que
 def test_one_person_is_signed_out_everywhere(client, sign_in, test_user_data):
     member, _ = sign_in(), sign_in()
     other = User.objects.create_user("other@example.com", "testpassword123")
-    flows.start(other, ip_address=None, user_agent="")
+    flows.start(other, Client())
 
     assert run("end_sessions", "--user", " TEST@example.com") == "2 sessions ended.\n"
 

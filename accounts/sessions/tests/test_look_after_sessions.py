@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.sessions.devices import device
+from accounts.clients.devices import device
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

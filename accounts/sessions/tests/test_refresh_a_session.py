@@ -5,6 +5,7 @@ import pytest
 import time_machine
 
 from accounts.auth import flows as auth
+from accounts.clients.client import Client
 from accounts.errors import InvalidToken
 from accounts.sessions import flows
 from accounts.sessions.models import Session
@@ -248,7 +249,7 @@ def parallel_refreshes(token: str, count: int):
 @pytest.mark.postgresql
 def test_of_16_parallel_refreshes_all_get_the_one_successor(race, user):
     for _ in range(20):
-        tokens = flows.start(user, ip_address=None, user_agent="")
+        tokens = flows.start(user, Client())
         successors = race(*parallel_refreshes(tokens.refresh_token, 16))
 
         assert len(set(successors)) == 1
@@ -262,7 +263,7 @@ def test_of_16_parallel_refreshes_all_get_the_one_successor(race, user):
 def test_with_no_grace_one_of_16_parallel_refreshes_wins(race, user, settings):
     settings.REFRESH_GRACE_SECONDS = 0
     for _ in range(20):
-        tokens = flows.start(user, ip_address=None, user_agent="")
+        tokens = flows.start(user, Client())
         successors = race(*parallel_refreshes(tokens.refresh_token, 16))
 
         assert successors.count("refused") == 15
@@ -272,7 +273,7 @@ def test_with_no_grace_one_of_16_parallel_refreshes_wins(race, user, settings):
 @pytest.mark.postgresql
 def test_two_servers_issue_one_successor(race, user, nodes):
     for _ in range(20):
-        tokens = flows.start(user, ip_address=None, user_agent="")
+        tokens = flows.start(user, Client())
         body = {"refresh_token": tokens.refresh_token}
         calls = [lambda node=node: node.post(URL, body) for node in nodes for _ in range(8)]
         answers = race(*calls)
@@ -285,7 +286,7 @@ def test_two_servers_issue_one_successor(race, user, nodes):
 @pytest.mark.postgresql
 def test_a_refresh_beside_a_sign_out_leaves_no_live_token(race, user):
     for _ in range(100):
-        tokens = flows.start(user, ip_address=None, user_agent="")
+        tokens = flows.start(user, Client())
         ended, successor, _ = race(
             lambda: auth.signout(tokens.access_token, None, "local"),
             *parallel_refreshes(tokens.refresh_token, 2),

@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from django.core.management import call_command
 
+from accounts.clients.addresses import network
 from accounts.errors import TooManyAttempts
 from accounts.throttling import flows
-from accounts.throttling.addresses import network
 from accounts.throttling.limits import Limit, limit
 from accounts.throttling.models import Counter
 

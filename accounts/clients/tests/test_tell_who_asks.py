@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 from django.test import RequestFactory
 
-from accounts.throttling.addresses import client_address
+from accounts.clients.addresses import client_address
 
 
 def seen_from(peer: str, **headers: str) -> str | None:

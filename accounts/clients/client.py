@@ -1,0 +1,44 @@
+"""Who asks, and from where, as plain values that a flow can be given."""
+
+from typing import NamedTuple
+
+from django.http import HttpRequest
+
+from accounts.clients import addresses, devices
+
+MAX_USER_AGENT = 512
+
+
+class Client(NamedTuple):
+    """Who sent a request, as far as it can be believed; with the defaults, a command.
+
+    ``ip_address`` is None if the peer has none. ``user_agent`` is whatever the client said of
+    itself, printable and at most 512 characters. ``staff_id`` is the key of the staff member who
+    asks by way of the admin.
+    """
+
+    ip_address: str | None = None
+    user_agent: str = ""
+    request_id: str = ""
+    staff_id: int | None = None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Client":
+        user_agent = request.META.get("HTTP_USER_AGENT", "")
+        return cls(
+            addresses.client_address(request),
+            "".join(filter(str.isprintable, user_agent))[:MAX_USER_AGENT],
+            getattr(request, "id", ""),
+        )
+
+    @classmethod
+    def of_staff(cls, request: HttpRequest) -> "Client":
+        return cls.of(request)._replace(staff_id=request.user.pk)
+
+    @property
+    def network(self) -> str:
+        return addresses.network(self.ip_address)
+
+    @property
+    def device(self) -> str:
+        return devices.device(self.user_agent)
