@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
+from accounts.events.admin import EventAdmin
+from accounts.events.models import Event
 from accounts.passwords.admin import SetPasswordForm
 from accounts.sessions.admin import (
     SessionInline,
@@ -14,6 +16,7 @@ from accounts.users.models import User
 
 admin.site.unregister(Group)
 admin.site.register(Group, GroupAdmin)
+admin.site.register(Event, EventAdmin)
 admin.site.register(
     User,
     UserAdmin,

@@ -1,7 +1,8 @@
 """Index of the models."""
 
+from accounts.events.models import Event
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 from accounts.users.models import User
 
-__all__ = ["Counter", "Session", "User"]
+__all__ = ["Counter", "Event", "Session", "User"]

@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.auth.views import AuthViewSet
+from accounts.events.views import EventViewSet
 from accounts.me.views import MeViewSet
 from accounts.passwords.views import ChangePasswordViewSet
 from accounts.sessions.views import SessionViewSet
@@ -12,6 +13,7 @@ router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("auth", AuthViewSet, basename="auth")
 router.register("users/me/change-password", ChangePasswordViewSet, basename="change-password")
+router.register("users/me/events", EventViewSet, basename="event")
 router.register("users/me/sessions", SessionViewSet, basename="session")
 
 me = MeViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})

@@ -23,15 +23,20 @@ def operation(
     answers: type[Serializer[Any]] | None = None,
     status: int = 200,
     errors: tuple[type[APIException], ...] = (),
+    asks: type[Serializer[Any]] | None = None,
 ) -> Callable[[Method], Method]:
     """Say what a view's method takes, answers with and refuses, for ``validated`` and the schema.
 
+    What it takes is in the body; what it asks for, if it takes none, in the query string.
     The first line of the method's docstring is its summary in the schema.
     """
 
     def decorate(method: Method) -> Method:
-        method.takes, method.errors = takes, errors  # type: ignore[attr-defined]
-        return extend_schema(request=takes, responses={status: answers})(method)
+        method.takes, method.asks, method.errors = takes, asks, errors  # type: ignore[attr-defined]
+        parameters = [asks] if asks else []
+        return extend_schema(request=takes, parameters=parameters, responses={status: answers})(
+            method
+        )
 
     return decorate
 
@@ -54,8 +59,12 @@ class JSONViewSet(ViewSet):
         return Client.of(self.request)
 
     def validated(self) -> dict[str, Any]:
-        """Return the body as the operation's serializer reads it. Raises ValidationError."""
-        serializer = getattr(self, self.action).takes(data=self.request.data)
+        """Return the body, or the query, as the operation says. Raises ValidationError."""
+        method = getattr(self, self.action)
+        if method.takes:
+            serializer = method.takes(data=self.request.data)
+        else:
+            serializer = method.asks(data=self.request.query_params)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

@@ -97,13 +97,17 @@ class AutoSchema(openapi.AutoSchema):
     def _takes(self) -> Any:
         return getattr(self._method(), "takes", None)
 
+    def _asks(self) -> Any:
+        return getattr(self._method(), "asks", None)
+
     def _method(self) -> Any:
         return getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
 
     def _examples(self) -> Iterator[dict[str, Any]]:
         """Yield an example of everything that can go wrong."""
         takes = self._takes()
-        fields = takes().fields if takes else {}
+        asks = takes or self._asks()
+        fields = asks().fields if asks else {}
         for name, field in fields.items():
             for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
                 yield example(400, code, sentence(field, code), name)
@@ -145,7 +149,10 @@ def example(status: int, code: str, detail: str, attr: str | None = None) -> dic
 def sentence(field: Any, code: str) -> str:
     """Return what the field says to a person for this code."""
     message = str(field.error_messages.get(code, "Enter a valid value."))
-    return message.format(label=field.label, max_length=getattr(field, "max_length", None))
+    numbers = {
+        name: getattr(field, name, None) for name in ("max_length", "min_value", "max_value")
+    }
+    return message.format(label=field.label, **numbers)
 
 
 @cache

@@ -48,6 +48,7 @@ REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", 10, validate=check.Rang
 SESSION_MAX_DAYS = env.int("SESSION_MAX_DAYS", 30, validate=check.Range(1, 3650))
 SESSIONS_PER_USER = env.int("SESSIONS_PER_USER", 50, validate=check.Range(1, 10_000))
 SESSION_RETENTION_DAYS = env.int("SESSION_RETENTION_DAYS", 90, validate=check.Range(0, 3650))
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 400, validate=check.Range(1, 3650))
 REAUTHENTICATION_MINUTES = env.int(
     "REAUTHENTICATION_MINUTES", 60, validate=check.Range(0, 30 * 24 * 60)
 )

@@ -1,10 +1,12 @@
 """How staff come into the admin: through the same door as everybody else."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -12,6 +14,7 @@ from django.urls import reverse
 from accounts.auth import flows
 from accounts.clients.client import Client
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
+from accounts.events.models import Event, Name
 from accounts.passwords.admin import OwnPasswordForm
 
 
@@ -21,10 +24,9 @@ class SigninForm(AdminAuthenticationForm):
         email, password = (self.cleaned_data.get(name) for name in ("username", "password"))
         if email and password:
             try:
-                user = flows.verify(email, password, self.client)
+                user = flows.signin_staff(email, password, self.client)
             except (InvalidCredentials, AccountInactive) as error:
                 raise self.get_invalid_login_error() from error
-            self.confirm_login_allowed(user)
             user.backend = "django.contrib.auth.backends.AllowAllUsersModelBackend"
             self.user_cache = user
         return self.cleaned_data
@@ -49,10 +51,17 @@ class AdminSite(admin.AdminSite):
         except TooManyAttempts as error:
             return self.wait(request, error)
 
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        with transaction.atomic():
+            if request.method == "POST" and request.user.is_authenticated:
+                client = Client.of(request)
+                Event.objects.record(Name.SIGNOUT, client, request.user.pk, admin=True)
+            return super().logout(request, extra_context)
+
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the form for one's own password, or a page that says to wait."""
         view = PasswordChangeView.as_view(
-            form_class=OwnPasswordForm,
+            form_class=partial(OwnPasswordForm, client=Client.of(request)),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth import authenticate
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from accounts.clients.client import Client
 from accounts.errors import (
@@ -13,6 +13,7 @@ from accounts.errors import (
     Overloaded,
     SignupClosed,
 )
+from accounts.events.models import Event, Name
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -30,26 +31,46 @@ def signup(email: str, password: str, full_name: str | None = None, *, client: C
     """
     if settings.SIGNUP_MODE == "closed":
         raise SignupClosed
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
+
     limits = [limit("SIGNUP_RATE_NETWORK", client.network)]
-    throttling.take(limits)
+    throttling.take(limits, report)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     if User.objects.filter(email=User.objects.normalize_email(email)).exists():
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
+    is_active = settings.SIGNUP_MODE == "open"
     try:
-        return User.objects.create_user(
-            email, password, full_name=full_name, is_active=settings.SIGNUP_MODE == "open"
-        )
+        user = User.objects.prepare(email, password, full_name=full_name, is_active=is_active)
+        with transaction.atomic():
+            user.save()
+            Event.objects.record(Name.SIGNUP_SUCCEEDED, client, user.pk)
     except IntegrityError as error:
         raise EmailTaken from error
     except Overloaded:
         throttling.give_back(limits)
         raise
+    return user
 
 
 def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions.Tokens]:
     """Start a session for whoever knows the password. Raises what ``verify`` raises."""
     user = verify(email, password, client)
     return user, sessions.start(user, client)
+
+
+def signin_staff(email: str, password: str, client: Client) -> User:
+    """Return the staff member whose address and password these are, for the admin.
+
+    Raises what ``verify`` raises, and InvalidCredentials for everybody else.
+    """
+    user = verify(email, password, client)
+    if not user.is_staff:
+        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="not_staff")
+        raise InvalidCredentials
+    Event.objects.record(Name.SIGNIN_SUCCEEDED, client, user.pk, admin=True)
+    return user
 
 
 def verify(email: str, password: str, client: Client) -> User:
@@ -61,14 +82,33 @@ def verify(email: str, password: str, client: Client) -> User:
     before anything is counted, since a flood is when every query hurts.
     """
     hashing_pool.pool.refuse_if_full()
-    limits = signin_limits(User.objects.normalize_email(email), client.network)
-    with throttling.failures_counted(limits, InvalidCredentials):
+    email = User.objects.normalize_email(email)
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.SIGNIN_BLOCKED, client, owner(email), limit=limit_name)
+
+    limits = signin_limits(email, client.network)
+    with throttling.failures_counted(limits, InvalidCredentials, report):
         user = authenticate(email=email, password=password)
         if not isinstance(user, User):
+            record_failure(email, client)
             raise InvalidCredentials
     if not user.is_active:
+        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="account_inactive")
         raise AccountInactive
     return user
+
+
+def owner(email: str) -> int | None:
+    """Return the key of whose address this is; None if it is nobody's."""
+    return User.objects.filter(email=email).values_list("pk", flat=True).first()
+
+
+def record_failure(email: str, client: Client) -> None:
+    """Write down the failure, at the same cost whether or not the address has an account."""
+    user_id = owner(email)
+    reason = "unknown_email" if user_id is None else "wrong_password"
+    Event.objects.record(Name.SIGNIN_FAILED, client, user_id, reason=reason)
 
 
 def signin_limits(email: str, network: str) -> list[Limit]:
@@ -87,22 +127,33 @@ def signin_limits(email: str, network: str) -> list[Limit]:
     return limits
 
 
-def signout(access_token: str | None, refresh_token: str | None, scope: str) -> None:
+def signout(
+    access_token: str | None, refresh_token: str | None, scope: str, client: Client
+) -> None:
     """End the session that the tokens name (``local``), the user's others, or all (``global``).
 
     The token of a session that has ended ends no other one: it may have been stolen. Asking
     again for what is done already succeeds. Raises what ``sessions.find`` raises.
     """
-    session = sessions.find(access_token, refresh_token)
+    session = sessions.find(access_token, refresh_token, client)
     of_user = Session.objects.filter(user=session.user_id)
     chosen = {
         "local": of_user.filter(pk=session.pk),
         "others": of_user.exclude(pk=session.pk),
         "global": of_user,
     }[scope]
-    if session.is_live:
-        chosen.revoke()
+    if not session.is_live:
+        if chosen.live().exists():
+            raise InvalidToken
+        return
+    with transaction.atomic():
+        Event.objects.record(
+            Name.SIGNOUT,
+            client,
+            session.user_id,
+            session.pk,
+            scope=scope,
+            sessions_ended=chosen.revoke(),
+        )
         if scope == "global" and User.objects.filter(pk=session.user_id, is_staff=True).exists():
             sessions.end_cookies([session.user_id])
-    elif chosen.live().exists():
-        raise InvalidToken

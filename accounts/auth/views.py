@@ -74,7 +74,7 @@ class AuthViewSet(EntranceViewSet):
         Each is good for one exchange; for a few seconds more it gets the same successor again.
         A refresh token that was used before that ends the session, since it may have been stolen.
         """
-        tokens = sessions.refresh(**self.validated())
+        tokens = sessions.refresh(**self.validated(), client=self.client)
         return Response(TokensSerializer(tokens._asdict()).data)
 
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
@@ -86,5 +86,5 @@ class AuthViewSet(EntranceViewSet):
         Send the access token in the header, or the refresh token in the body if that has expired.
         The second time it is a 204 too.
         """
-        flows.signout(bearer_token(request), **self.validated())
+        flows.signout(bearer_token(request), **self.validated(), client=self.client)
         return Response(status=204)

@@ -10,16 +10,17 @@ MAX_USER_AGENT = 512
 
 
 class Client(NamedTuple):
-    """Who sent a request, as far as it can be believed; with the defaults, a command.
+    """Who sent a request, as far as it can be believed.
 
     ``ip_address`` is None if the peer has none. ``user_agent`` is whatever the client said of
-    itself, printable and at most 512 characters. ``staff_id`` is the key of the staff member who
-    asks by way of the admin.
+    itself, printable and at most 512 characters. ``by`` says who acts if it is not the person: a
+    member of the ``staff``, whose key is ``staff_id``, a ``command``, or a ``limit``.
     """
 
     ip_address: str | None = None
     user_agent: str = ""
     request_id: str = ""
+    by: str = ""
     staff_id: int | None = None
 
     @classmethod
@@ -33,7 +34,7 @@ class Client(NamedTuple):
 
     @classmethod
     def of_staff(cls, request: HttpRequest) -> "Client":
-        return cls.of(request)._replace(staff_id=request.user.pk)
+        return cls.of(request)._replace(by="staff", staff_id=request.user.pk)
 
     @property
     def network(self) -> str:
@@ -42,3 +43,6 @@ class Client(NamedTuple):
     @property
     def device(self) -> str:
         return devices.device(self.user_agent)
+
+
+COMMAND = Client(by="command")

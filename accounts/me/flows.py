@@ -3,7 +3,9 @@
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.clients.client import Client
 from accounts.errors import InvalidToken
+from accounts.events.models import Event, Name
 from accounts.passwords import flows as passwords
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -11,6 +13,7 @@ from accounts.users.models import User
 
 def update(
     session: Session,
+    client: Client,
     *,
     password: str | None = None,
     current_password: str | None = None,
@@ -26,31 +29,34 @@ def update(
     if "full_name" in profile:
         session.user.full_name = profile["full_name"]  # A new password must not resemble it.
     if password is not None:
-        password_hash = passwords.prepare(session, password, current_password, attr="password")
+        password_hash = passwords.prepare(session, password, current_password, "password", client)
     elif current_password is not None:
-        passwords.confirm(session, current_password)
+        passwords.confirm(session, current_password, client)
     users = User.objects.filter(pk=session.user_id)
     with transaction.atomic():
         if password_hash:
-            passwords.replace(session, password_hash)
-        if profile:
-            users.update(**profile, updated_at=timezone.now())
+            passwords.replace(session, password_hash, client)
+        if profile and users.update(**profile, updated_at=timezone.now()):
+            Event.objects.record(
+                Name.PROFILE_CHANGED, client, session.user_id, session.pk, fields=sorted(profile)
+            )
         user = users.first()
     if user is None:
         raise InvalidToken
     return user
 
 
-def delete(session: Session, current_password: str | None = None) -> None:
+def delete(session: Session, client: Client, current_password: str | None = None) -> None:
     """Delete the account and everything it owns.
 
     Raises what ``passwords.confirm`` raises, and InvalidToken if the account was deleted or its
     password changed in the meantime. The lock lets no sign-in start a session half-way through.
     """
-    passwords.confirm(session, current_password)
+    passwords.confirm(session, current_password, client)
     unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
     with transaction.atomic():
         user = unchanged.select_for_update().first()
         if user is None:
             raise InvalidToken
+        Event.objects.record(Name.ACCOUNT_DELETED, client, user.pk, session.pk)
         user.delete()

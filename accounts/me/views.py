@@ -41,7 +41,7 @@ class MeViewSet(MemberViewSet):
         A new password ends my other sessions at once; this one stays. Every other member of the
         body is ignored.
         """
-        user = flows.update(self.session, **self.validated())
+        user = flows.update(self.session, self.client, **self.validated())
         return Response(UserSerializer(user).data)
 
     @operation(
@@ -51,5 +51,5 @@ class MeViewSet(MemberViewSet):
     )
     def destroy(self, request: Request) -> Response:
         """Delete my account and everything it owns."""
-        flows.delete(self.session, **self.validated())
+        flows.delete(self.session, self.client, **self.validated())
         return Response(status=204)

@@ -4,12 +4,14 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.clients.client import Client
 from accounts.errors import (
     InvalidToken,
     PasswordIncorrect,
     PasswordUnchanged,
     ReauthenticationRequired,
 )
+from accounts.events.models import Event, Name
 from accounts.passwords import policy
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -17,37 +19,44 @@ from accounts.throttling.limits import limit
 from accounts.users.models import User
 
 
-def confirm(session: Session, current_password: str | None) -> None:
+def confirm(session: Session, current_password: str | None, client: Client) -> None:
     """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
 
     Raises what ``verify`` raises for a wrong password, also where none would have been needed;
     and ReauthenticationRequired without one if the session's sign-in is long ago.
     """
     if current_password is not None:
-        verify(session.user, current_password, session.network)
+        verify(session.user, current_password, session.network, client)
     elif not session.is_fresh:
         raise ReauthenticationRequired
 
 
-def verify(user: User, current_password: str, network: str) -> None:
+def verify(user: User, current_password: str, network: str, client: Client) -> None:
     """Make sure that this is the user's password.
 
     A wrong one counts as a failed sign-in from the network. Raises PasswordIncorrect, or
     TooManyAttempts.
     """
     limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network)]
-    with throttling.failures_counted(limits, PasswordIncorrect):
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
+
+    with throttling.failures_counted(limits, PasswordIncorrect, report):
         if not user.check_password(current_password):
+            Event.objects.record(Name.REAUTHENTICATION_FAILED, client, user.pk)
             raise PasswordIncorrect
 
 
-def prepare(session: Session, new_password: str, current_password: str | None, attr: str) -> str:
+def prepare(
+    session: Session, new_password: str, current_password: str | None, attr: str, client: Client
+) -> str:
     """Return the hash of a new password that its owner may have.
 
     It takes two hashes, so it stands before the transaction that ``replace`` is in. Raises what
     ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
     """
-    confirm(session, current_password)
+    confirm(session, current_password, client)
     policy.check(new_password, session.user, attr)
     if current_password is None:
         is_unchanged = session.user.check_password(new_password)
@@ -59,7 +68,7 @@ def prepare(session: Session, new_password: str, current_password: str | None, a
 
 
 @transaction.atomic
-def replace(session: Session, password_hash: str) -> None:
+def replace(session: Session, password_hash: str, client: Client) -> None:
     """Store the hash and end every other session of the user.
 
     Raises InvalidToken if the account was deleted or its password changed since it was read, so
@@ -71,15 +80,17 @@ def replace(session: Session, password_hash: str) -> None:
     unchanged = User.objects.filter(pk=user.pk, password=user.password)
     if not unchanged.update(password=password_hash, updated_at=timezone.now()):
         raise InvalidToken
-    user.sessions.exclude(pk=session.pk).revoke()
+    ended = user.sessions.exclude(pk=session.pk).revoke()
+    Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
 
 
-def change(session: Session, new_password: str, current_password: str) -> None:
+def change(session: Session, new_password: str, current_password: str, client: Client) -> None:
     """Change the password of whoever knows it. Raises what ``prepare`` and ``replace`` raise."""
-    replace(session, prepare(session, new_password, current_password, attr="new_password"))
+    password_hash = prepare(session, new_password, current_password, "new_password", client)
+    replace(session, password_hash, client)
 
 
-def set_by_staff(user: User, new_password: str | None) -> None:
+def set_by_staff(user: User, new_password: str | None, client: Client) -> None:
     """Set a password whatever it was before, and end every session of the user.
 
     Without one, nobody can sign in until staff set another.
@@ -88,4 +99,5 @@ def set_by_staff(user: User, new_password: str | None) -> None:
     with transaction.atomic():
         users = User.objects.filter(pk=user.pk)
         users.update(password=user.password, updated_at=timezone.now())
-        user.sessions.all().revoke()
+        ended = user.sessions.all().revoke()
+        Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)

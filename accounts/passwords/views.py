@@ -26,5 +26,5 @@ class ChangePasswordViewSet(MemberViewSet):
 
         My other sessions end at once; this one stays.
         """
-        flows.change(self.session, **self.validated())
+        flows.change(self.session, **self.validated(), client=self.client)
         return Response({"message": "Password changed successfully"})

@@ -7,12 +7,12 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
+from accounts.clients.client import Client
 from accounts.clients.devices import device
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
-from accounts.users.admin import changeable
+from accounts.users.admin import changeable, set_active
 from accounts.users.models import User
 
 
@@ -25,9 +25,11 @@ class EndSessionForm(forms.ModelForm):
         model = Session
         fields = ()
 
+    client: Client
+
     def save(self, commit: bool = True) -> Session:
         session: Session = self.instance
-        Session.objects.filter(pk=session.pk).revoke()
+        flows.end(Session.objects.filter(pk=session.pk), self.client)
         return session
 
 
@@ -59,6 +61,12 @@ class SessionInline(admin.TabularInline):
         sessions: SessionQuerySet = super().get_queryset(request)  # type: ignore[assignment]
         return sessions if request.method == "POST" else sessions.live()
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Tell the form, whose class is made for each request, who uses it."""
+        formset = super().get_formset(request, obj, **kwargs)
+        formset.form.client = Client.of_staff(request)  # type: ignore[attr-defined]
+        return formset
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -75,7 +83,7 @@ def sign_out_everywhere(
     page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
     chosen = changeable(page, request, users)
-    ended = Session.objects.filter(user__in=chosen).revoke()
+    ended = flows.end(Session.objects.filter(user__in=chosen), Client.of_staff(request))
     flows.end_cookies(chosen)
     page.message_user(request, f"{ended} sessions ended.")
 
@@ -87,7 +95,6 @@ def deactivate_and_sign_out(
     """Change the users first, so that a sign-in meanwhile fails or loses its session."""
     chosen = changeable(page, request, users)
     with transaction.atomic():
-        active = User.objects.filter(pk__in=chosen, is_active=True)
-        deactivated = active.update(is_active=False, updated_at=timezone.now())
+        deactivated = set_active(chosen, False, Client.of_staff(request))
         Session.objects.filter(user__in=chosen).revoke()
-    page.message_user(request, f"{deactivated} users deactivated.")
+    page.message_user(request, f"{len(deactivated)} users deactivated.")

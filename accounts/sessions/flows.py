@@ -1,6 +1,5 @@
 """Start a session, refresh it, find it, end it."""
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,13 +13,12 @@ from rest_framework.exceptions import NotAuthenticated
 
 from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
+from accounts.events.models import Event, Name, describe
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
 from accounts.users.models import User
 
-BATCH = 1000  # Rows that one statement deletes or ends, so that it takes milliseconds.
-
-logger = logging.getLogger(__name__)
+BATCH = 1000  # Rows that one transaction ends, so that nobody waits for long.
 
 
 class Tokens(NamedTuple):
@@ -49,7 +47,7 @@ def start(user: User, client: Client) -> Tokens:
     unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
     if not unchanged.select_for_update(no_key=True).values_list("pk"):
         raise InvalidCredentials
-    make_room(user)
+    make_room(user, client)
     now = timezone.now()
     session = Session.objects.create(
         user=user,
@@ -60,18 +58,19 @@ def start(user: User, client: Client) -> Tokens:
         last_used_at=now,
         expires_at=expiry(now, now),
     )
+    Event.objects.record(Name.SIGNIN_SUCCEEDED, client, user.pk, session.pk)
     return issue(session)
 
 
-def make_room(user: User) -> None:
+def make_room(user: User, client: Client) -> None:
     """End the oldest sessions, so that with one more there are ``SESSIONS_PER_USER`` at most."""
     newest = user.sessions.live().order_by("-created_at").values_list("pk", flat=True)
     surplus = list(newest[settings.SESSIONS_PER_USER - 1 :])
     if surplus:
-        Session.objects.filter(pk__in=surplus).revoke()
+        end(Session.objects.filter(pk__in=surplus), client._replace(by="limit"))
 
 
-def refresh(refresh_token: str) -> Tokens:
+def refresh(refresh_token: str, client: Client) -> Tokens:
     """Exchange a refresh token for the next pair (RFC 6749, section 6; RFC 9700, section 4.14).
 
     The winner of any race is who changes the row, and that one statement is all it takes: the
@@ -94,10 +93,10 @@ def refresh(refresh_token: str) -> Tokens:
     current = Session.objects.live().filter(pk=token.sid, generation=token.generation)
     if current.update(generation=next_.generation, last_used_at=now, expires_at=next_.expires_at):
         return issue(next_)
-    return issue(recognize(token, now))
+    return issue(recognize(token, now, client))
 
 
-def recognize(token: RefreshToken, now: datetime) -> Session:
+def recognize(token: RefreshToken, now: datetime, client: Client) -> Session:
     """Return the live session of a refresh token that may still be used.
 
     That is the current one, or the one before within the grace. Any other ends the session.
@@ -112,12 +111,13 @@ def recognize(token: RefreshToken, now: datetime) -> Session:
         return session
     if is_previous and grace and now - session.last_used_at <= grace:
         return session
-    Session.objects.filter(pk=session.pk).revoke()
-    logger.warning("refresh_reuse user=%s session=%s", session.user_id, session.pk)
+    with transaction.atomic():
+        if Session.objects.filter(pk=session.pk).revoke():
+            Event.objects.record(Name.REFRESH_REUSE, client, session.user_id, session.pk)
     raise InvalidToken
 
 
-def find(access_token: str | None, refresh_token: str | None) -> Session:
+def find(access_token: str | None, refresh_token: str | None, client: Client) -> Session:
     """Return the session that either token names, live or ended.
 
     Beside a refresh token, an access token that has expired is as good as none. Raises
@@ -133,7 +133,7 @@ def find(access_token: str | None, refresh_token: str | None) -> Session:
     if session is None or len(named) > 1:
         raise InvalidToken
     if refresh and session.is_live:
-        return recognize(refresh, timezone.now())
+        return recognize(refresh, timezone.now(), client)
     return session
 
 
@@ -147,24 +147,26 @@ def parse_access(access_token: str | None, *, or_none: bool) -> AccessToken | No
         raise
 
 
-def purge(ended_before: datetime) -> int:
-    """Delete the sessions that were over by then, and return how many.
+@transaction.atomic
+def end(sessions: SessionQuerySet, client: Client) -> int:
+    """End the live ones of these sessions, each with its event, and return how many there were.
 
-    In batches, each a transaction of its own: whoever waits for a row waits for a batch at most.
+    The rows are locked first, so that a session that ends twice at once is recorded once.
     """
-    purged = 0
-    while batch := list(
-        Session.objects.ended_before(ended_before).values_list("pk", flat=True)[:BATCH]
-    ):
-        purged += Session.objects.filter(pk__in=batch).delete()[0]
-    return purged
+    live = sessions.live().order_by("pk").select_for_update(no_key=True, of=("self",))
+    owners = dict(live.values_list("pk", "user_id"))
+    Session.objects.filter(pk__in=owners).revoke()
+    Event.objects.write(
+        describe(Name.SESSION_ENDED, client, user_id, pk) for pk, user_id in owners.items()
+    )
+    return len(owners)
 
 
-def end_all(sessions: SessionQuerySet) -> int:
-    """End the live ones of these sessions, in batches, and return how many there were."""
+def end_all(sessions: SessionQuerySet, client: Client) -> int:
+    """End however many sessions there are, in batches, and return how many were live."""
     ended, batch = 0, sessions.live().order_by("pk")
     while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
-        ended += Session.objects.filter(pk__in=pks).revoke()
+        ended += end(Session.objects.filter(pk__in=pks), client)
         batch = batch.filter(pk__gt=pks[-1])
     return ended
 

@@ -7,6 +7,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.sessions import flows
 from accounts.sessions.serializers import SessionSerializer
 from accounts.viewsets import MemberViewSet, operation
 
@@ -29,6 +30,6 @@ class SessionViewSet(MemberViewSet):
     @operation(status=204, errors=(NotFound,))
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 (the path's name)
         """Sign a device out."""
-        if not self.session.user.sessions.filter(pk=id).revoke():
+        if not flows.end(self.session.user.sessions.filter(pk=id), self.client):
             raise NotFound
         return Response(status=204)

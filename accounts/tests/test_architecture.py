@@ -11,11 +11,12 @@ ACCOUNTS = Path(__file__).parent.parent
 MAY_IMPORT = {
     "clients": set(),
     "throttling": set(),
-    "users": set(),
-    "sessions": {"clients", "users"},
-    "passwords": {"users", "sessions", "throttling"},
-    "auth": {"clients", "users", "sessions", "passwords", "throttling"},
-    "me": {"users", "sessions", "passwords"},
+    "events": {"clients"},
+    "users": {"clients", "events"},
+    "sessions": {"clients", "events", "users"},
+    "passwords": {"clients", "events", "users", "sessions", "throttling"},
+    "auth": {"clients", "events", "users", "sessions", "passwords", "throttling"},
+    "me": {"clients", "events", "users", "sessions", "passwords"},
 }
 SHARED = {"errors", "viewsets"}
 

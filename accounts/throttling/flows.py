@@ -1,6 +1,6 @@
 """Take from limits before the work, and give back what should not have counted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil
 
@@ -12,38 +12,48 @@ from accounts.errors import TooManyAttempts
 from accounts.throttling.limits import Limit
 from accounts.throttling.models import Counter
 
-BATCH = 1000  # Rows that one statement deletes, so that it takes milliseconds.
+# Writes into the audit log that the limit of this name was reached.
+Report = Callable[[str], None]
 
 
-def take(limits: Iterable[Limit]) -> None:
+def take(limits: Iterable[Limit], report: Report) -> None:
     """Count one attempt against all of these limits, or against none.
 
     Raises TooManyAttempts if one of them is reached. That costs one indexed read, takes no lock
-    and leaves the block as long as it was. The order of the keys keeps two takers from waiting
-    for each other.
+    and leaves the block as long as it was; only the first to be refused in a window is reported,
+    so that a flood fills no log. The order of the keys keeps two takers from waiting for each
+    other.
     """
     if not settings.THROTTLING:
         return
     ordered = sorted(limits)
-    refuse_if_reached(ordered)
+    refuse_if_reached(ordered, report)
     with transaction.atomic():
-        if all(Counter.objects.take(*limit) for limit in ordered):
+        if all(Counter.objects.take(limit.key, limit.maximum, limit.period) for limit in ordered):
             return
         transaction.set_rollback(True)
-    refuse_if_reached(ordered)
+    refuse_if_reached(ordered, report)
     raise TooManyAttempts(wait=1)  # The window ended just now.
 
 
-def refuse_if_reached(limits: list[Limit]) -> None:
-    maxima = {limit.key: limit.maximum for limit in limits}
-    now = timezone.now()
+def refuse_if_reached(limits: list[Limit], report: Report) -> None:
+    by_key, now = {limit.key: limit for limit in limits}, timezone.now()
     reached = [
-        counter.seconds_left(now)
-        for counter in Counter.objects.open().filter(key__in=maxima)
-        if counter.count >= maxima[counter.key]
+        counter
+        for counter in Counter.objects.open().filter(key__in=by_key)
+        if counter.count >= by_key[counter.key].maximum
     ]
     if reached:
-        raise TooManyAttempts(wait=max(1, ceil(max(reached))))
+        for counter in reached:
+            if not counter.reported:
+                report_once(by_key[counter.key], report)
+        raise TooManyAttempts(max(1, ceil(max(c.seconds_left(now) for c in reached))))
+
+
+@transaction.atomic
+def report_once(limit: Limit, report: Report) -> None:
+    if Counter.objects.report(limit.key):
+        report(limit.name)
 
 
 def give_back(limits: Iterable[Limit]) -> None:
@@ -54,12 +64,14 @@ def give_back(limits: Iterable[Limit]) -> None:
 
 
 @contextmanager
-def failures_counted(limits: list[Limit], failure: type[Exception]) -> Iterator[None]:
+def failures_counted(
+    limits: list[Limit], failure: type[Exception], report: Report
+) -> Iterator[None]:
     """Take from the limits before the work inside, and give back unless it raises the failure.
 
     So neither a success counts, nor work that was not done. Raises TooManyAttempts.
     """
-    take(limits)
+    take(limits, report)
     try:
         yield
     except failure:
@@ -68,12 +80,3 @@ def failures_counted(limits: list[Limit], failure: type[Exception]) -> Iterator[
         give_back(limits)
         raise
     give_back(limits)
-
-
-def purge() -> int:
-    """Delete the counters whose window is over, in batches, and return how many."""
-    purged = 0
-    over = Counter.objects.filter(resets_at__lte=timezone.now())
-    while batch := list(over.values_list("pk", flat=True)[:BATCH]):
-        purged += over.filter(pk__in=batch).delete()[0]
-    return purged

@@ -12,6 +12,7 @@ class Limit(NamedTuple):
     """At most so many in a period, for one subject: one account in one network, say."""
 
     key: str
+    name: str
     maximum: int
     period: timedelta
 
@@ -24,4 +25,4 @@ def limit(name: str, *subject: str) -> Limit:
     text = "\0".join((name, *subject))
     key = hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
     maximum, period = getattr(settings, name)
-    return Limit(key, maximum, period)
+    return Limit(key, name, maximum, period)

@@ -9,11 +9,14 @@ from django.utils import timezone
 
 # The one statement that counts: it begins a window, goes on in one, or, full, changes nothing.
 TAKE = """
-    INSERT INTO counters (key, count, resets_at) VALUES (%(key)s, 1, %(resets_at)s)
+    INSERT INTO counters (key, count, resets_at, reported)
+    VALUES (%(key)s, 1, %(resets_at)s, %(unreported)s)
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN counters.resets_at <= %(now)s THEN 1 ELSE counters.count + 1 END,
         resets_at = CASE WHEN counters.resets_at <= %(now)s
-                         THEN excluded.resets_at ELSE counters.resets_at END
+                         THEN excluded.resets_at ELSE counters.resets_at END,
+        reported = CASE WHEN counters.resets_at <= %(now)s
+                        THEN excluded.reported ELSE counters.reported END
     WHERE counters.resets_at <= %(now)s OR counters.count < %(maximum)s
     RETURNING count
 """
@@ -23,6 +26,9 @@ class CounterQuerySet(models.QuerySet["Counter"]):
     def open(self) -> "CounterQuerySet":
         """Select the counters whose window goes on; the others count as empty."""
         return self.filter(resets_at__gt=timezone.now())
+
+    def over(self) -> "CounterQuerySet":
+        return self.filter(resets_at__lte=timezone.now())
 
     def take(self, key: str, maximum: int, period: timedelta) -> bool:
         """Count one more, unless there are as many already in this window; say whether it did.
@@ -35,6 +41,7 @@ class CounterQuerySet(models.QuerySet["Counter"]):
         values: dict[str, Any] = {
             "key": key,
             "maximum": maximum,
+            "unreported": False,
             "now": adapt(now),
             "resets_at": adapt(now + period),
         }
@@ -42,16 +49,24 @@ class CounterQuerySet(models.QuerySet["Counter"]):
             cursor.execute(TAKE, values)
             return cursor.fetchone() is not None
 
+    def report(self, key: str) -> bool:
+        """Mark that this window's limit was reached; say whether nobody had before."""
+        return self.open().filter(key=key, reported=False).update(reported=True) == 1
+
     def give_back(self, key: str) -> None:
         self.open().filter(key=key, count__gt=0).update(count=F("count") - 1)
 
 
 class Counter(models.Model):
-    """How often something happened since its window began; ``key`` is a digest of what it was."""
+    """How often something happened since its window began; ``key`` is a digest of what it was.
+
+    ``reported`` says that somebody was refused in this window, and that it was recorded.
+    """
 
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField()
     resets_at = models.DateTimeField(db_index=True)
+    reported = models.BooleanField(db_default=False)
 
     objects = CounterQuerySet.as_manager()
 

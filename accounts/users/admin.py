@@ -1,5 +1,8 @@
 """Users in the admin."""
 
+from collections.abc import Iterable
+from copy import copy
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -7,8 +10,9 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.core.exceptions import BadRequest, ValidationError
-from django.db import DataError, IntegrityError, connection, transaction
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +20,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from accounts.clients.client import Client
+from accounts.events.admin import AuditedAdmin
+from accounts.events.models import Event, Name, describe
 from accounts.users.models import User
 
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -45,29 +52,7 @@ class NewUserForm(AdminUserCreationForm):
         fields = ("email", "full_name")
 
 
-class Sane:
-    """A page of the admin for which no question is an error of ours."""
-
-    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Allow what the page's own filters ask; a regular expression, say, is none of it."""
-        field, _, operator = lookup.partition("__")
-        filtered: Any = getattr(self, "list_filter", ())
-        return field in filtered and operator in ("", "exact", "isnull", "gte", "lt")
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().changelist_view(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
-        except (DataError, OverflowError, ValueError) as error:
-            raise BadRequest from error
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[misc,no-any-return]
-        except (DataError, OverflowError) as error:
-            raise BadRequest from error
-
-
-class GroupAdmin(Sane, DjangoGroupAdmin):
+class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
     """Groups give privileges, so they are for superusers."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -79,8 +64,26 @@ class GroupAdmin(Sane, DjangoGroupAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_superuser(request)
 
+    def save_model(self, request: HttpRequest, obj: Group, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        self.record(request, [obj], "changed" if change else "added")
 
-class UserAdmin(Sane, DjangoUserAdmin):
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        self.record(request, [obj], "deleted")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        with transaction.atomic():
+            self.record(request, queryset, "deleted")
+            super().delete_queryset(request, queryset)
+
+    def record(self, request: HttpRequest, groups: Iterable[Group], act: str) -> None:
+        for group in groups:
+            client = Client.of_staff(request)
+            Event.objects.record(Name.GROUP_CHANGED, client, group=group.name, act=act)
+
+
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     """Staff look after people; only superusers give privileges or touch other staff."""
 
     form = UserForm
@@ -108,6 +111,17 @@ class UserAdmin(Sane, DjangoUserAdmin):
     def password_link(self, user: User) -> str:
         address = reverse("admin:auth_user_password_change", args=[user.pk])
         return format_html('<a href="{}">Set another password</a>', address)
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 (Django's name)
+        form_url: str = "",
+    ) -> HttpResponse:
+        """Give Django's page a form that knows who uses it."""
+        page, client = copy(self), Client.of_staff(request)
+        page.change_password_form = partial(self.change_password_form, client=client)
+        return DjangoUserAdmin.user_change_password(page, request, id, form_url)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return super().get_inlines(request, obj) if obj else ()
@@ -139,13 +153,31 @@ class UserAdmin(Sane, DjangoUserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         """End the sessions with the account's activity, in the form's transaction."""
         super().save_model(request, obj, form, change)
+        client, changed = Client.of_staff(request), set(form.changed_data) - {"seen_at"}
+        if not change:
+            Event.objects.record(Name.ACCOUNT_CREATED, client, obj.pk)
+            return
+        if "is_active" in changed:
+            name = Name.ACCOUNT_ACTIVATED if obj.is_active else Name.ACCOUNT_DEACTIVATED
+            Event.objects.record(name, client, obj.pk)
+        for name, fields in (
+            (Name.PRIVILEGES_CHANGED, changed & set(PRIVILEGES)),
+            (Name.PROFILE_CHANGED, changed - {*PRIVILEGES, "is_active"}),
+        ):
+            if fields:
+                Event.objects.record(name, client, obj.pk, fields=sorted(fields))
         if not obj.is_active:
             obj.sessions.all().revoke()
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        Event.objects.record(Name.ACCOUNT_DELETED, Client.of_staff(request), obj.pk)
+        super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Lock the rows first, so that no sign-in starts a session half-way through."""
         with transaction.atomic():
-            list(queryset.select_for_update())
+            for user in queryset.select_for_update():
+                Event.objects.record(Name.ACCOUNT_DELETED, Client.of_staff(request), user.pk)
             queryset.delete()
 
 
@@ -168,6 +200,18 @@ def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[Use
 @admin.action(permissions=["change"], description="Approve")
 def approve(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> None:
     """Let people in who signed up where staff approve each account, or were deactivated."""
-    inactive = User.objects.filter(pk__in=changeable(page, request, users), is_active=False)
-    approved = inactive.update(is_active=True, updated_at=timezone.now())
-    page.message_user(request, f"{approved} users approved.")
+    chosen = changeable(page, request, users)
+    approved = set_active(chosen, True, Client.of_staff(request))
+    page.message_user(request, f"{len(approved)} users approved.")
+
+
+def set_active(users: list[Any], is_active: bool, client: Client) -> list[int]:
+    """Activate or deactivate those of the users that are not yet, and return their keys."""
+    name = Name.ACCOUNT_ACTIVATED if is_active else Name.ACCOUNT_DEACTIVATED
+    with transaction.atomic():
+        others = User.objects.filter(pk__in=users, is_active=not is_active).order_by("pk")
+        changed = list(others.select_for_update().values_list("pk", flat=True))
+        now = timezone.now()
+        User.objects.filter(pk__in=changed).update(is_active=is_active, updated_at=now)
+        Event.objects.write(describe(name, client, user_id) for user_id in changed)
+    return changed

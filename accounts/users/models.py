@@ -14,6 +14,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from email_validator import EmailNotValidError, validate_email
 
+from accounts.clients.client import COMMAND
+from accounts.events.models import Event, Name
+
 # str.lower() would turn other letters into these, as the Kelvin sign into k.
 ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
@@ -56,14 +59,21 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=self.normalize_email(username))
 
+    def prepare(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Return an account that is not stored yet.
+
+        It may wait for its hash, so it stands before the transaction that stores it.
+        """
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        return user
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create an account; without a password nobody can sign in to it.
 
         Raises IntegrityError if the address has an account already.
         """
-        user = self.model(email=self.normalize_email(email), **fields)
-        # The hash may wait for its turn, so it comes before the transaction and its locks.
-        user.set_password(password)
+        user = self.prepare(email, password, **fields)
         with transaction.atomic(using=self._db):
             user.save(using=self._db)
         return user
@@ -76,7 +86,11 @@ class UserManager(BaseUserManager["User"]):
         """
         if password is not None:
             validate_password(password, self.model(email=self.normalize_email(email), **fields))
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        user = self.prepare(email, password, is_staff=True, is_superuser=True, **fields)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db)
+            Event.objects.record(Name.ACCOUNT_CREATED, COMMAND, user.pk, is_superuser=True)
+        return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):

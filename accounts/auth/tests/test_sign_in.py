@@ -151,7 +151,7 @@ def test_a_stale_token_does_not_disturb(client, user, test_user_data):
 
 def test_who_was_given_a_new_password_while_signing_in_is_refused(user, test_user_data):
     earlier = User.objects.get()
-    passwords.set_by_staff(user, "anotherpassword123")
+    passwords.set_by_staff(user, "anotherpassword123", Client())
 
     with pytest.raises(InvalidCredentials):
         sessions.start(earlier, Client())
@@ -188,10 +188,10 @@ def test_a_sign_in_with_the_old_password_never_outlives_its_change(
         return "signed in"
 
     def change():
-        passwords.set_by_staff(User.objects.get(), "anotherpassword123")
+        passwords.set_by_staff(User.objects.get(), "anotherpassword123", Client())
 
     for _ in range(20):
-        passwords.set_by_staff(user, credentials["password"])
+        passwords.set_by_staff(user, credentials["password"], Client())
         race(sign_in, change, sign_in, sign_in)
         assert not Session.objects.live().exists()
 

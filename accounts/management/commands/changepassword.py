@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from accounts.clients.client import COMMAND
 from accounts.passwords import flows
 from accounts.users.models import User
 
@@ -29,5 +30,5 @@ class Command(BaseCommand):
             validate_password(password, user)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        flows.set_by_staff(user, password)
+        flows.set_by_staff(user, password, COMMAND)
         self.stdout.write("Password changed.")

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
+from accounts.clients.client import COMMAND
 from accounts.sessions import flows
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -26,4 +27,4 @@ class Command(BaseCommand):
                 raise CommandError("Nobody has an account with this address.") from error
             sessions, users = sessions.filter(user=user), [user.pk]
         flows.end_cookies(users)
-        self.stdout.write(f"{flows.end_all(sessions)} sessions ended.")
+        self.stdout.write(f"{flows.end_all(sessions, COMMAND)} sessions ended.")

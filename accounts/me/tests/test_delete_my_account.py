@@ -51,21 +51,21 @@ def test_only_the_own_account_is_deleted(member):
 
 def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
     session, again = (Session.objects.select_related("user").get() for _ in range(2))
-    flows.delete(session)
+    flows.delete(session, Client())
 
     with pytest.raises(InvalidToken):
-        flows.update(again, full_name="Ana")
+        flows.update(again, Client(), full_name="Ana")
     with pytest.raises(InvalidToken):
-        flows.delete(again)
+        flows.delete(again, Client())
     assert not User.objects.exists()
 
 
 def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(member, user):
     session = Session.objects.select_related("user").get()
-    passwords.set_by_staff(user, "anotherpassword123")
+    passwords.set_by_staff(user, "anotherpassword123", Client())
 
     with pytest.raises(InvalidToken):
-        flows.delete(session)
+        flows.delete(session, Client())
     assert User.objects.exists()
 
 
@@ -74,7 +74,7 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
     settings.THROTTLING = False
 
     def delete():
-        flows.delete(session)
+        flows.delete(session, Client())
 
     def sign_in():
         try:
@@ -97,7 +97,7 @@ def test_of_two_deletions_one_finds_nothing_left(race, user, test_user_data):
 
     def delete():
         try:
-            flows.delete(session)
+            flows.delete(session, Client())
         except InvalidToken:
             return "gone"
         return "deleted"

@@ -1,5 +1,6 @@
 import pytest
 
+from accounts.clients.client import Client
 from accounts.errors import InvalidToken, PasswordIncorrect
 from accounts.me import flows as me
 from accounts.passwords import flows
@@ -71,10 +72,10 @@ def test_a_stranger_is_refused(client, user):
 
 def test_who_changes_a_password_that_was_changed_meanwhile_is_refused(member, user):
     session = Session.objects.select_related("user").get()
-    flows.set_by_staff(user, "anotherpassword123")
+    flows.set_by_staff(user, "anotherpassword123", Client())
 
     with pytest.raises(InvalidToken):
-        flows.change(session, "newpassword123", "testpassword123")
+        flows.change(session, "newpassword123", "testpassword123", Client())
     assert User.objects.get().check_password("anotherpassword123")
 
 
@@ -83,7 +84,7 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user):
     def change(session, new_password):
         def run():
             try:
-                flows.change(session, new_password, "testpassword123")
+                flows.change(session, new_password, "testpassword123", Client())
             except (InvalidToken, PasswordIncorrect):
                 return None
             return new_password
@@ -91,7 +92,7 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user):
         return run
 
     for _ in range(100):
-        flows.set_by_staff(user, "testpassword123")
+        flows.set_by_staff(user, "testpassword123", Client())
         sign_in(), sign_in()
         sessions = Session.objects.live().select_related("user")
         outcomes = race(*(change(s, f"newpassword{n}") for n, s in enumerate(sessions)))
@@ -104,14 +105,14 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user):
 @pytest.mark.postgresql
 def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, member, user):
     for _ in range(100):
-        flows.set_by_staff(user, "testpassword123")
+        flows.set_by_staff(user, "testpassword123", Client())
         session = Session.objects.select_related("user").first()
         Session.objects.update(revoked_at=None)
         again = Session.objects.select_related("user").first()
 
         race(
-            lambda: flows.change(session, "newpassword123", "testpassword123"),
-            lambda: me.update(again, full_name="Ana"),
+            lambda: flows.change(session, "newpassword123", "testpassword123", Client()),
+            lambda: me.update(again, Client(), full_name="Ana"),
         )
 
         changed = User.objects.get()
@@ -123,7 +124,7 @@ def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, memb
 def test_a_change_beside_a_deletion_resurrects_nobody(race, test_user_data, sign_in):
     def update():
         try:
-            me.update(again, full_name="Ana")
+            me.update(again, Client(), full_name="Ana")
         except InvalidToken:
             return
 
@@ -133,7 +134,7 @@ def test_a_change_beside_a_deletion_resurrects_nobody(race, test_user_data, sign
         sign_in()
         session, again = (Session.objects.select_related("user").get() for _ in range(2))
 
-        race(lambda: me.delete(session), update)
+        race(lambda: me.delete(session, Client()), update)
 
         assert not User.objects.exists()
         assert not Session.objects.exists()

@@ -104,10 +104,10 @@ def test_the_answers_for_an_unknown_address_are_those_for_a_known_one(client, us
     assert [status for status, *_ in known] == [401] * 5 + [429] * 3
 
 
-def test_a_blocked_attempt_hashes_nothing_and_costs_one_read(
+def test_all_but_the_first_blocked_attempt_cost_a_read_and_no_hash(
     client, attempt, user, clock, monkeypatch, django_assert_num_queries
 ):
-    for _ in range(5):
+    for _ in range(6):
         attempt()
     hashed = []
     monkeypatch.setattr(

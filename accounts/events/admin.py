@@ -1,0 +1,120 @@
+"""The audit log in the admin, and what makes the admin's pages write to it."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import BadRequest
+from django.db import DataError
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts.clients import addresses
+from accounts.events.models import Event
+
+EVENTS = "admin:accounts_event_changelist"
+MAX_DIGITS = 18  # So many that the key of a user can have: it is below 2**63.
+
+
+class AuditedAdmin(admin.ModelAdmin):
+    """A page of the admin that leaves the log to ours, and for which no question is our error.
+
+    Django's own log would keep the address of somebody deleted.
+    """
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Do nothing: ``save_model`` has recorded it."""
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Do nothing: ``save_model`` has recorded it."""
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Do nothing: ``delete_queryset`` and ``delete_model`` record it."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to the events of the user, or, on any other page, to all of them."""
+        query = f"?q={object_id}" if self.model is get_user_model() else ""
+        return HttpResponseRedirect(reverse(EVENTS) + query)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Allow what the page's own filters ask; a regular expression, say, is none of it."""
+        field, _, operator = lookup.partition("__")
+        filtered: Any = getattr(self, "list_filter", ())
+        return field in filtered and operator in ("", "exact", "isnull", "gte", "lt")
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changelist_view(request, *args, **kwargs)
+        except (DataError, OverflowError, ValueError) as error:
+            raise BadRequest from error
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except (DataError, OverflowError) as error:
+            raise BadRequest from error
+
+
+class EventAdmin(AuditedAdmin):
+    """Everything that happened, to read and to search."""
+
+    list_display = ("created_at", "name", "who", "staff", "ip_address", "details_in_short")
+    list_filter = ("name", "created_at")
+    list_select_related = ("user", "staff")
+    search_fields = ("user",)  # Shows the box; see ``get_search_results``.
+    search_help_text = "The e-mail or the number of a user or of staff, or an IP address, in full."
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = readonly_fields = (
+        "created_at",
+        "name",
+        "who",
+        "staff",
+        "session_id",
+        "ip_address",
+        "user_agent",
+        "request_id",
+        "details_in_short",
+    )
+
+    @admin.display(description="user", empty_value="nobody known")
+    def who(self, event: Event) -> str | None:
+        """Link to the user; of somebody deleted there is only the number."""
+        if event.user is None:
+            return f"{event.user_id} (deleted)" if event.user_id else None
+        page = reverse("admin:accounts_user_change", args=[event.user_id])
+        return format_html('<a href="{}">{}</a>', page, event.user)
+
+    @admin.display(description="details")
+    def details_in_short(self, event: Event) -> str:
+        return ", ".join(f"{key}: {json.dumps(value)}" for key, value in event.details.items())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Find by what an index knows, so that a search is fast in a log of any size."""
+        term = search_term.strip()
+        if address := addresses.parse(term):
+            return queryset.filter(ip_address=str(address)), False
+        if term.isdecimal() and len(term) <= MAX_DIGITS:
+            return queryset.filter(Q(user=int(term)) | Q(staff=int(term))), False
+        if term:
+            users: Any = get_user_model().objects
+            found = users.filter(email=users.normalize_email(term)).values_list("pk", flat=True)
+            keys = list(found)
+            return queryset.filter(Q(user__in=keys) | Q(staff__in=keys)), False
+        return queryset, False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,133 @@
+"""The audit log: what happened to an account, from where, and who did it."""
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.clients.client import Client
+
+logger = logging.getLogger(__name__)
+
+
+class Name(models.TextChoices):
+    """Everything that is recorded; docs/events.md says of each when, and with which details."""
+
+    SIGNUP_SUCCEEDED = "signup_succeeded"
+    SIGNIN_SUCCEEDED = "signin_succeeded"
+    SIGNIN_FAILED = "signin_failed"
+    SIGNIN_BLOCKED = "signin_blocked"
+    LIMIT_REACHED = "limit_reached"
+    REFRESH_REUSE = "refresh_reuse"
+    SIGNOUT = "signout"
+    SESSION_ENDED = "session_ended"
+    REAUTHENTICATION_FAILED = "reauthentication_failed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 (an event)
+    PROFILE_CHANGED = "profile_changed"
+    PRIVILEGES_CHANGED = "privileges_changed"
+    ACCOUNT_CREATED = "account_created"
+    ACCOUNT_ACTIVATED = "account_activated"
+    ACCOUNT_DEACTIVATED = "account_deactivated"
+    ACCOUNT_DELETED = "account_deleted"
+    GROUP_CHANGED = "group_changed"
+
+
+def names() -> list[tuple[str, str]]:
+    """Return the choices, which no migration has to repeat."""
+    return Name.choices
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def record(
+        self,
+        name: Name,
+        client: Client,
+        user_id: int | None = None,
+        session_id: UUID | None = None,
+        **details: Any,
+    ) -> None:
+        """Write down one event.
+
+        It belongs into the transaction of what it records: no audit, no change. Never give it a
+        password, a token, or an e-mail address; ``details`` are a few plain values.
+        """
+        self.write([describe(name, client, user_id, session_id, **details)])
+
+    def write(self, events: "Iterable[Event]") -> None:
+        for event in Event.objects.bulk_create(events):
+            transaction.on_commit(partial(logger.info, "%s", event))
+
+
+class Event(models.Model):
+    """One thing that happened; nobody changes or deletes it before its retention is over.
+
+    The keys of users are no constraint, so that an event outlives who it was about: what is left
+    of somebody deleted is a number.
+    """
+
+    name = models.CharField(max_length=40, choices=names)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="events",
+    )
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    session_id = models.UUIDField("session", null=True)
+    ip_address = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=512, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField("time", default=timezone.now)
+    details = models.JSONField(default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        db_table = "events"
+        indexes = [
+            models.Index(fields=["user", "-id"], name="events_user"),
+            models.Index(fields=["staff", "-id"], name="events_staff"),
+            models.Index(fields=["name", "-id"], name="events_name"),
+            models.Index(fields=["ip_address", "-id"], name="events_ip_address"),
+            models.Index(fields=["created_at"], name="events_created_at"),
+        ]
+
+    def __str__(self) -> str:
+        parts = {"user": self.user_id, "session": self.session_id, **self.details}
+        return " ".join([self.name, *(f"{key}={value}" for key, value in parts.items())])
+
+
+def describe(
+    name: Name,
+    client: Client,
+    user_id: int | None = None,
+    session_id: UUID | None = None,
+    **details: Any,
+) -> Event:
+    """Return the event, not yet written down. ``by`` tells who acted, if not the person."""
+    if client.by:
+        details["by"] = client.by
+    return Event(
+        name=name,
+        user_id=user_id,
+        staff_id=client.staff_id,
+        session_id=session_id,
+        ip_address=client.ip_address,
+        user_agent=client.user_agent,
+        request_id=client.request_id,
+        details=details,
+    )

@@ -1,0 +1,66 @@
+"""What people see of their own events."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from accounts.clients.devices import device
+from accounts.events.models import Event, Name
+
+SIGNED_IN = {
+    "id": 42,
+    "name": "signin_succeeded",
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "session_id": "15811b57-a172-47dc-99ba-0896ae884b36",
+    "ip_address": "192.0.2.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "device": "Firefox on Linux",
+    "details": {},
+}
+FOR_STAFF_ONLY = {"reason"}
+
+
+class EventSerializer(serializers.Serializer[Event]):
+    """Staff stay anonymous: where one of them acted from is not told."""
+
+    id = serializers.IntegerField()
+    name = serializers.ChoiceField(Name.choices)
+    created_at = serializers.DateTimeField()
+    session_id = serializers.UUIDField(allow_null=True, help_text="The session it is about.")
+    ip_address = serializers.CharField(allow_null=True)
+    user_agent = serializers.CharField()
+    device = serializers.SerializerMethodField(help_text="Like Firefox on Linux.")
+    details = serializers.SerializerMethodField(help_text="A few plain values; see docs/events.md.")
+
+    def to_representation(self, event: Event) -> dict[str, Any]:
+        if event.staff_id is not None:
+            event.ip_address, event.user_agent = None, ""
+        return super().to_representation(event)
+
+    def get_device(self, event: Event) -> str:
+        return device(event.user_agent)
+
+    def get_details(self, event: Event) -> dict[str, Any]:
+        return {key: event.details[key] for key in event.details if key not in FOR_STAFF_ONLY}
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
+    offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A sign-in",
+            {"items": [SIGNED_IN], "total": 1, "limit": 20, "offset": 0},
+            response_only=True,
+        )
+    ]
+)
+class EventsSerializer(serializers.Serializer[Any]):
+    items = EventSerializer(many=True)
+    total = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
