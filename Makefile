@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create superuser shell clean
+.PHONY: help install run worker test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -48,6 +48,9 @@ install: $(RUNS) .env  ## Set up the virtual environment and .env.
 
 run: install migrate  ## Serve on http://127.0.0.1:8000, or on PORT.
 	@exec $(BIN)/gunicorn -c python:lazyrabbit.gunicorn
+
+worker: install  ## Send queued mail; `make run` does so by itself. Any number may run.
+	@exec $(BIN)/python manage.py worker
 
 test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are skipped.
 	@$(BIN)/pytest -n auto $(ARGS)

@@ -34,6 +34,13 @@ class AccountInactive(PermissionDenied):
     default_code = "account_inactive"
 
 
+class EmailNotVerified(PermissionDenied):
+    """The address must be verified first, and the password is right."""
+
+    default_detail = "Verify your email address first, with the link that we sent you."
+    default_code = "email_not_verified"
+
+
 class SignupClosed(PermissionDenied):
     """Nobody signs up here: ``SIGNUP_MODE`` is ``closed``."""
 
@@ -83,6 +90,14 @@ class EmailTaken(FieldError):
     attr = "email"
     default_detail = "Email already registered"
     default_code = "email_taken"
+
+
+class LinkNotValid(FieldError):
+    """The link of a mail is unknown, used, expired or void: one error, so it never tells which."""
+
+    attr = "token"
+    default_detail = "This link is invalid or has expired."
+    default_code = "link_not_valid"
 
 
 class PasswordIncorrect(FieldError):

@@ -1,8 +1,9 @@
 """Index of the models."""
 
 from accounts.events.models import Event
+from accounts.mails.models import Link
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 from accounts.users.models import User
 
-__all__ = ["Counter", "Event", "Session", "User"]
+__all__ = ["Counter", "Event", "Link", "Session", "User"]

@@ -4,14 +4,18 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.auth.views import AuthViewSet
+from accounts.emails.views import ChangeEmailViewSet, EmailViewSet
 from accounts.events.views import EventViewSet
 from accounts.me.views import MeViewSet
-from accounts.passwords.views import ChangePasswordViewSet
+from accounts.passwords.views import ChangePasswordViewSet, PasswordViewSet
 from accounts.sessions.views import SessionViewSet
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("auth", AuthViewSet, basename="auth")
+router.register("auth", PasswordViewSet, basename="password")
+router.register("auth", EmailViewSet, basename="email")
+router.register("users/me/change-email", ChangeEmailViewSet, basename="change-email")
 router.register("users/me/change-password", ChangePasswordViewSet, basename="change-password")
 router.register("users/me/events", EventViewSet, basename="event")
 router.register("users/me/sessions", SessionViewSet, basename="session")

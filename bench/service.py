@@ -35,6 +35,7 @@ def environment(database_url: str) -> dict[str, str]:
         **{name: os.environ[name] for name in ("PATH", "HASHING_QUEUE") if name in os.environ},
         **dict.fromkeys(LIMITS, "1000000/1m"),
         "ENVIRONMENT": "production",
+        "EMAIL_URL": "smtp://127.0.0.1",
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "DATABASE_URL": database_url,

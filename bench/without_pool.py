@@ -5,7 +5,7 @@ from typing import Any
 from lazyrabbit.gunicorn import *  # noqa: F403 (gunicorn reads its settings from here)
 
 
-def post_worker_init(worker: Any) -> None:
+def post_worker_init(worker: Any) -> None:  # type: ignore[no-redef]
     from accounts.users import hashing_pool  # noqa: PLC0415 (Django is set up only now)
 
     vars(hashing_pool.pool)["run"] = lambda function, *args: function(*args)

@@ -4,6 +4,8 @@ import ipaddress
 import json
 import re
 from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from environs import Env, ValidationError
@@ -50,3 +52,44 @@ def parse_rate(text: str) -> tuple[int, timedelta]:
         raise ValidationError("Expected a rate like 5/5m: five in five minutes (s, m, h or d).")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[parts[3]]
     return int(parts[1]), timedelta(**{unit: int(parts[2])})
+
+
+@env.parser_for("url_prefix")
+def parse_url_prefix(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValidationError("Expected an address like https://app.example.com.")
+    return text.rstrip("/")
+
+
+@env.parser_for("email_url")
+def parse_email_url(text: str) -> dict[str, Any]:
+    """Return Django's settings for mail.
+
+    With ``smtps`` the connection is encrypted from its start; with ``smtp`` by STARTTLS as soon
+    as there is a password, so that this never travels in the clear.
+    """
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise ValidationError("Expected a URL that can be parsed.") from error
+    is_smtp = url.scheme in {"smtp", "smtps"} and bool(url.hostname)
+    is_file = url.scheme == "file" and url.path.startswith("/")
+    if not (is_smtp or is_file or text == "console:"):
+        forms = "smtps://USER:PASSWORD@HOST, smtp://HOST:PORT, file:///FOLDER or console:"
+        raise ValidationError(f"Expected {forms}.")
+    backends = {
+        "console": "lazyrabbit.console.EmailBackend",
+        "file": "django.core.mail.backends.filebased.EmailBackend",
+    }
+    is_encrypted = url.scheme == "smtps"
+    return {
+        "EMAIL_BACKEND": backends.get(url.scheme, "django.core.mail.backends.smtp.EmailBackend"),
+        "EMAIL_HOST": url.hostname or "",
+        "EMAIL_PORT": port or (465 if is_encrypted else 587 if url.password else 25),
+        "EMAIL_HOST_USER": unquote(url.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(url.password or ""),
+        "EMAIL_USE_SSL": is_encrypted,
+        "EMAIL_USE_TLS": not is_encrypted and bool(url.password),
+        "EMAIL_FILE_PATH": url.path if is_file else None,
+    }

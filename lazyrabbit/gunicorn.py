@@ -6,6 +6,7 @@ import socket
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -77,6 +78,14 @@ def post_fork(server: Any, worker: Any) -> None:
         for name in ("settings", "environment"):
             sys.modules.pop(f"lazyrabbit.{name}", None)
             vars(lazyrabbit).pop(name, None)
+
+
+def post_worker_init(worker: Any) -> None:
+    """On a laptop, send mail from a thread of the server; elsewhere that is ``make worker``."""
+    if reload:
+        from accounts.mails.sender import Sender  # noqa: PLC0415 (needs Django, which is up now)
+
+        Thread(target=Sender().work, name="mail", daemon=True).start()
 
 
 def when_ready(server: Any) -> None:

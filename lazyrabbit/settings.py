@@ -31,6 +31,14 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
 BACKEND_CORS_ORIGINS = env.origins("BACKEND_CORS_ORIGINS", '["http://localhost:5173"]')
 
+# Mail, and where its links lead.
+EMAIL_URL = env.email_url("EMAIL_URL", "console:")
+EMAIL_FROM = env.str("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>")
+FRONTEND_URL = env.url_prefix("FRONTEND_URL", "")
+EMAIL_VERIFICATION = env.str(
+    "EMAIL_VERIFICATION", "optional", validate=check.OneOf(["none", "optional", "required"])
+)
+
 # Where the data is.
 DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
 
@@ -64,6 +72,8 @@ THROTTLING = env.bool("THROTTLING", True)
 SIGNIN_RATE_ACCOUNT_NETWORK = env.rate("SIGNIN_RATE_ACCOUNT_NETWORK", "5/5m")
 SIGNIN_RATE_ACCOUNT = env.rate("SIGNIN_RATE_ACCOUNT", "10/5m")
 SIGNIN_RATE_NETWORK = env.rate("SIGNIN_RATE_NETWORK", "30/1m")
+MAIL_RATE_NETWORK = env.rate("MAIL_RATE_NETWORK", "20/1h")
+MAIL_RATE_ACCOUNT = env.rate("MAIL_RATE_ACCOUNT", "5/1h")
 SIGNUP_RATE_NETWORK = env.rate("SIGNUP_RATE_NETWORK", "60/1h")
 
 
@@ -79,6 +89,9 @@ def mistakes() -> list[str]:
     wrong = {
         "SECRET_KEY: Expected at least 32 random characters in production.": len(SECRET_KEY) < 32,
         "DEBUG: Expected false in production.": DEBUG,
+        "EMAIL_URL: Expected a mail server in production, like smtps://USER:PASSWORD@HOST.": (
+            "console" in EMAIL_URL["EMAIL_BACKEND"]
+        ),
         "THROTTLING: Expected true in production.": not THROTTLING,
         "ALLOWED_HOSTS: Expected the names of this service in production, not *.": (
             not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS
@@ -110,6 +123,8 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_tasks",
+    "django_tasks_db",
 ]
 MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
@@ -145,9 +160,20 @@ TEMPLATES = [
     }
 ]
 
-# Languages and time.
+# Mail waits in the database, in the transaction that it tells about, for ``manage.py worker``.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+globals().update(EMAIL_URL)  # EMAIL_BACKEND, EMAIL_HOST and so on, as Django names them.
+EMAIL_TIMEOUT = 10  # Seconds for each answer of the mail server.
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
+# Without a frontend, links lead to pages of our own; never to wherever a request says it came.
+HOST = ALLOWED_HOSTS[0].lstrip(".")
+ORIGIN = f"https://{HOST}" if ENVIRONMENT == "production" else f"http://127.0.0.1:{PORT}"
+LINK_URL = FRONTEND_URL or f"{ORIGIN}/account"
+
+# Languages and time. The API speaks English; mails and pages what their readers like best.
 LANGUAGE_CODE = "en"
-USE_I18N = False
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -1,12 +1,17 @@
 """Sign up, sign in and sign out."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.clients.client import Client
+from accounts.emails import flows as emails
 from accounts.errors import (
     AccountInactive,
+    EmailNotVerified,
     EmailTaken,
     InvalidCredentials,
     InvalidToken,
@@ -14,6 +19,8 @@ from accounts.errors import (
     SignupClosed,
 )
 from accounts.events.models import Event, Name
+from accounts.mails import flows as mails
+from accounts.mails.models import Purpose
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -23,8 +30,13 @@ from accounts.users import hashing_pool
 from accounts.users.models import User
 
 
-def signup(email: str, password: str, full_name: str | None = None, *, client: Client) -> User:
-    """Create an account, an inactive one where staff have to approve it.
+def signup(
+    email: str, password: str, full_name: str | None = None, *, client: Client
+) -> User | None:
+    """Create an account, an inactive one where staff have to approve it, and return it.
+
+    Where addresses must be verified first, the answer is None and takes as long whether or not
+    the address has an account; a mail says which.
 
     Raises SignupClosed, TooManyAttempts, PasswordRefused, or EmailTaken also for the loser of a
     race.
@@ -38,26 +50,77 @@ def signup(email: str, password: str, full_name: str | None = None, *, client: C
     limits = [limit("SIGNUP_RATE_NETWORK", client.network)]
     throttling.take(limits, report)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
-    if User.objects.filter(email=User.objects.normalize_email(email)).exists():
+    is_silent = settings.EMAIL_VERIFICATION == "required"
+    is_taken = emails.is_taken(User.objects.normalize_email(email))
+    if is_taken and not is_silent:
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
+    may_mail = is_silent and mails.may_send(User.objects.normalize_email(email), client)
     is_active = settings.SIGNUP_MODE == "open"
     try:
         user = User.objects.prepare(email, password, full_name=full_name, is_active=is_active)
-        with transaction.atomic():
-            user.save()
-            Event.objects.record(Name.SIGNUP_SUCCEEDED, client, user.pk)
-    except IntegrityError as error:
-        raise EmailTaken from error
     except Overloaded:
         throttling.give_back(limits)
         raise
+    is_stored = not is_taken and store(user, client)
+    if is_silent:
+        if may_mail and not is_stored:
+            tell_owner(user.email, client)
+        return None
+    if not is_stored:
+        raise EmailTaken
     return user
 
 
+@transaction.atomic
+def store(user: User, client: Client) -> bool:
+    """Store a new account, and queue the mail that verifies its address.
+
+    Return whether it was: another request may have been faster.
+    """
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        return False
+    Event.objects.record(Name.SIGNUP_SUCCEEDED, client, user.pk)
+    if settings.EMAIL_VERIFICATION != "none":
+        mails.send_link(user, Purpose.VERIFY, client)
+    return True
+
+
+def tell_owner(email: str, client: Client) -> None:
+    """Tell the owner of an address, if it has one, that somebody signed up with it."""
+    if user := User.objects.filter(email=email).first():
+        mails.notify("already_registered", user, client)
+
+
 def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions.Tokens]:
-    """Start a session for whoever knows the password. Raises what ``verify`` raises."""
+    """Start a session for whoever knows the password.
+
+    Raises what ``verify`` raises, and EmailNotVerified where an address must be verified first.
+    """
     user = verify(email, password, client)
-    return user, sessions.start(user, client)
+    if settings.EMAIL_VERIFICATION == "required" and not user.email_verified:
+        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="email_not_verified")
+        raise EmailNotVerified
+    is_suspect = is_new_network(user, client) and has_failures(user)
+    with transaction.atomic():
+        tokens = sessions.start(user, client)
+        if is_suspect:
+            context = {"ip_address": client.ip_address, "device": client.device}
+            mails.notify("signin_from_new_network", user, client, **context)
+    return user, tokens
+
+
+def is_new_network(user: User, client: Client) -> bool:
+    return not user.sessions.filter(network=client.network).exists()
+
+
+def has_failures(user: User) -> bool:
+    """Return whether at least five sign-ins failed within a day: somebody may have guessed."""
+    day_ago = timezone.now() - timedelta(days=1)
+    failed = user.events.filter(name=Name.SIGNIN_FAILED, created_at__gt=day_ago)
+    return failed.order_by("-id")[:5].count() == 5
 
 
 def signin_staff(email: str, password: str, client: Client) -> User:

@@ -17,6 +17,7 @@ from accounts.auth.serializers import (
 )
 from accounts.errors import (
     AccountInactive,
+    EmailNotVerified,
     EmailTaken,
     InvalidCredentials,
     InvalidToken,
@@ -30,6 +31,8 @@ from accounts.sessions.authentication import bearer_token
 from accounts.sessions.serializers import TokensSerializer
 from accounts.viewsets import EntranceViewSet, operation
 
+CHECK_YOUR_MAIL = "We sent you a mail: follow the link in it to go on."
+
 
 class AuthViewSet(EntranceViewSet):
     @operation(
@@ -42,9 +45,12 @@ class AuthViewSet(EntranceViewSet):
     def signup(self, request: Request) -> Response:
         """Create an account.
 
-        It signs nobody in: that is the next request.
+        It signs nobody in: that is the next request. Where addresses must be verified first, it
+        is 202 with a message and no user, whether or not the address has an account.
         """
         user = flows.signup(**self.validated(), client=self.client)
+        if user is None:
+            return Response({"message": CHECK_YOUR_MAIL}, status=202)
         message = "User created successfully"
         if not user.is_active:
             message += ". Your account is pending approval by an administrator."
@@ -54,7 +60,7 @@ class AuthViewSet(EntranceViewSet):
     @operation(
         SigninSerializer,
         SignedInSerializer,
-        errors=(InvalidCredentials, AccountInactive, TooManyAttempts, Overloaded),
+        errors=(InvalidCredentials, AccountInactive, EmailNotVerified, TooManyAttempts, Overloaded),
     )
     @action(detail=False, methods=["post"])
     def signin(self, request: Request) -> Response:

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import get_language_from_request
 
 from accounts.clients import addresses, devices
 
@@ -13,13 +15,15 @@ class Client(NamedTuple):
     """Who sent a request, as far as it can be believed.
 
     ``ip_address`` is None if the peer has none. ``user_agent`` is whatever the client said of
-    itself, printable and at most 512 characters. ``by`` says who acts if it is not the person: a
-    member of the ``staff``, whose key is ``staff_id``, a ``command``, or a ``limit``.
+    itself, printable and at most 512 characters. ``language`` is the one of ours that its
+    person likes best. ``by`` says who acts if it is not the person: a member of the ``staff``,
+    whose key is ``staff_id``, a ``command``, or a ``limit``.
     """
 
     ip_address: str | None = None
     user_agent: str = ""
     request_id: str = ""
+    language: str = settings.LANGUAGE_CODE
     by: str = ""
     staff_id: int | None = None
 
@@ -30,6 +34,7 @@ class Client(NamedTuple):
             addresses.client_address(request),
             "".join(filter(str.isprintable, user_agent))[:MAX_USER_AGENT],
             getattr(request, "id", ""),
+            get_language_from_request(request),
         )
 
     @classmethod

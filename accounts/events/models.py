@@ -28,6 +28,12 @@ class Name(models.TextChoices):
     SESSION_ENDED = "session_ended"
     REAUTHENTICATION_FAILED = "reauthentication_failed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 (an event)
+    PASSWORD_RESET_REQUESTED = "password_reset_requested"  # noqa: S105 (an event)
+    PASSWORD_RESET = "password_reset"  # noqa: S105 (an event)
+    EMAIL_VERIFIED = "email_verified"
+    EMAIL_CHANGE_REQUESTED = "email_change_requested"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_CHANGE_UNDONE = "email_change_undone"
     PROFILE_CHANGED = "profile_changed"
     PRIVILEGES_CHANGED = "privileges_changed"
     ACCOUNT_CREATED = "account_created"

@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts.clients.client import Client
 from accounts.errors import InvalidToken
 from accounts.events.models import Event, Name
+from accounts.mails import flows as mails
 from accounts.passwords import flows as passwords
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -59,4 +60,5 @@ def delete(session: Session, client: Client, current_password: str | None = None
         if user is None:
             raise InvalidToken
         Event.objects.record(Name.ACCOUNT_DELETED, client, user.pk, session.pk)
+        mails.notify("account_deleted", user, client)
         user.delete()

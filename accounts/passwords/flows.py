@@ -2,16 +2,20 @@
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
 from accounts.errors import (
     InvalidToken,
+    LinkNotValid,
     PasswordIncorrect,
     PasswordUnchanged,
     ReauthenticationRequired,
 )
 from accounts.events.models import Event, Name
+from accounts.mails import flows as mails
+from accounts.mails.models import Link, Purpose
 from accounts.passwords import policy
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -81,7 +85,9 @@ def replace(session: Session, password_hash: str, client: Client) -> None:
     if not unchanged.update(password=password_hash, updated_at=timezone.now()):
         raise InvalidToken
     ended = user.sessions.exclude(pk=session.pk).revoke()
+    user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
+    mails.notify("password_changed", user, client)
 
 
 def change(session: Session, new_password: str, current_password: str, client: Client) -> None:
@@ -100,4 +106,42 @@ def set_by_staff(user: User, new_password: str | None, client: Client) -> None:
         users = User.objects.filter(pk=user.pk)
         users.update(password=user.password, updated_at=timezone.now())
         ended = user.sessions.all().revoke()
+        user.links.revocable().delete()
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
+        mails.notify("password_changed", user, client)
+
+
+def reset(token: str, new_password: str, client: Client) -> None:
+    """Set the password of whoever can read the mailbox; sign everybody out, and nobody in.
+
+    The mailbox is proven by it, and blocks of the account end. Raises LinkNotValid; or
+    PasswordRefused or Overloaded, and then the link is good still.
+    """
+    link = Link.objects.present(token, Purpose.RESET)
+    policy.check(new_password, link.user, attr="password")
+    password_hash = make_password(new_password)
+    with transaction.atomic():
+        user = link.consume()
+        if not user.is_active:
+            raise LinkNotValid
+        now = timezone.now()
+        User.objects.filter(pk=user.pk).update(
+            password=password_hash,
+            email_verified_at=Coalesce("email_verified_at", now),
+            updated_at=now,
+        )
+        ended = user.sessions.all().revoke()
+        user.links.revocable().delete()
+        unblock(user, client)
+        Event.objects.record(Name.PASSWORD_RESET, client, user.pk, sessions_ended=ended)
+        mails.notify("password_changed", user, client)
+
+
+def unblock(user: User, client: Client) -> None:
+    """Forget the failed sign-ins of an account: those from anywhere, and those from here."""
+    throttling.clear(
+        [
+            limit("SIGNIN_RATE_ACCOUNT", user.email),
+            limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, client.network),
+        ]
+    )

@@ -1,18 +1,27 @@
-"""The password of the person who is signed in."""
+"""Passwords: to change one's own, and to set another one when it is forgotten."""
 
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import (
+    LinkNotValid,
     Overloaded,
     PasswordIncorrect,
     PasswordRefused,
     PasswordUnchanged,
     TooManyAttempts,
 )
+from accounts.mails import flows as mails
+from accounts.mails.models import Purpose
 from accounts.passwords import flows
-from accounts.passwords.serializers import ChangePasswordSerializer, PasswordChangedSerializer
-from accounts.viewsets import MemberViewSet, operation
+from accounts.passwords.serializers import (
+    ChangePasswordSerializer,
+    ForgotPasswordSerializer,
+    PasswordChangedSerializer,
+    ResetPasswordSerializer,
+)
+from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
 
 
 class ChangePasswordViewSet(MemberViewSet):
@@ -27,4 +36,32 @@ class ChangePasswordViewSet(MemberViewSet):
         My other sessions end at once; this one stays.
         """
         flows.change(self.session, **self.validated(), client=self.client)
+        return Response({"message": "Password changed successfully"})
+
+
+class PasswordViewSet(EntranceViewSet):
+    @operation(ForgotPasswordSerializer, PasswordChangedSerializer, 202, errors=(TooManyAttempts,))
+    @action(detail=False, methods=["post"], url_path="forgot-password")
+    def forgot_password(self, request: Request) -> Response:
+        """Send a link to set a new password.
+
+        The answer is the same for every address.
+        """
+        mails.ask(Purpose.RESET, self.validated()["email"], self.client)
+        message = "If the address has an account, we sent a link to it."
+        return Response({"message": message}, status=202)
+
+    @operation(
+        ResetPasswordSerializer,
+        PasswordChangedSerializer,
+        errors=(LinkNotValid, PasswordRefused, Overloaded),
+    )
+    @action(detail=False, methods=["post"], url_path="reset-password")
+    def reset_password(self, request: Request) -> Response:
+        """Set a new password with the link in a mail.
+
+        Everybody is signed out, and nobody in: that is the next request. The address is verified.
+        """
+        data = self.validated()
+        flows.reset(data["token"], data["password"], self.client)
         return Response({"message": "Password changed successfully"})

@@ -14,6 +14,7 @@ from rest_framework.exceptions import NotAuthenticated
 from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.events.models import Event, Name, describe
+from accounts.mails import flows as mails
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
 from accounts.users.models import User
@@ -114,6 +115,7 @@ def recognize(token: RefreshToken, now: datetime, client: Client) -> Session:
     with transaction.atomic():
         if Session.objects.filter(pk=session.pk).revoke():
             Event.objects.record(Name.REFRESH_REUSE, client, session.user_id, session.pk)
+            mails.notify("refresh_reuse", session.user, client)
     raise InvalidToken
 
 

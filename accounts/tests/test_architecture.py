@@ -13,10 +13,21 @@ MAY_IMPORT = {
     "throttling": set(),
     "events": {"clients"},
     "users": {"clients", "events"},
-    "sessions": {"clients", "events", "users"},
-    "passwords": {"clients", "events", "users", "sessions", "throttling"},
-    "auth": {"clients", "events", "users", "sessions", "passwords", "throttling"},
-    "me": {"clients", "events", "users", "sessions", "passwords"},
+    "mails": {"clients", "throttling", "events", "users"},
+    "sessions": {"clients", "events", "users", "mails"},
+    "passwords": {"clients", "throttling", "events", "users", "mails", "sessions"},
+    "emails": {"clients", "events", "users", "mails", "sessions", "passwords"},
+    "auth": {
+        "clients",
+        "throttling",
+        "events",
+        "users",
+        "mails",
+        "sessions",
+        "passwords",
+        "emails",
+    },
+    "me": {"clients", "events", "users", "mails", "sessions", "passwords"},
 }
 SHARED = {"errors", "viewsets"}
 
@@ -37,6 +48,7 @@ NOUNS = {
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}},
     "passwords": {"policy": set()},
+    "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": set()},
 }
 MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses", "client"}
 

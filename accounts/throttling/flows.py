@@ -63,6 +63,11 @@ def give_back(limits: Iterable[Limit]) -> None:
             Counter.objects.give_back(limit.key)
 
 
+def clear(limits: Iterable[Limit]) -> None:
+    """Forget what was counted, and with it the block."""
+    Counter.objects.filter(key__in=[limit.key for limit in limits]).delete()
+
+
 @contextmanager
 def failures_counted(
     limits: list[Limit], failure: type[Exception], report: Report

@@ -151,7 +151,12 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """End the sessions with the account's activity, in the form's transaction."""
+        """End the sessions with the account's activity, in the form's transaction.
+
+        An address that staff typed is not proven.
+        """
+        if change and "email" in form.changed_data:
+            obj.email_verified_at = None
         super().save_model(request, obj, form, change)
         client, changed = Client.of_staff(request), set(form.changed_data) - {"seen_at"}
         if not change:

@@ -117,6 +117,7 @@ def test_settings_that_cannot_be_used_stop_the_server(start):
 def test_production_without_trusted_proxies_is_warned(start, proxies, is_warned):
     process = start(
         ENVIRONMENT="production",
+        EMAIL_URL="smtp://127.0.0.1",
         SECRET_KEY="k" * 32,
         ALLOWED_HOSTS="accounts.example.com",
         TRUSTED_PROXIES=proxies,

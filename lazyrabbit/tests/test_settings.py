@@ -15,6 +15,7 @@ PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "k" * 32,
     "ALLOWED_HOSTS": "accounts.example.com",
+    "EMAIL_URL": "smtp://127.0.0.1:2525",
 }
 
 

@@ -7,16 +7,19 @@ from django.conf import settings
 from django.core.management import BaseCommand
 from django.db.models import QuerySet
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event
+from accounts.mails.models import Link
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 
 BATCH = 1000  # Rows that one statement deletes, so that it takes milliseconds.
+WEEK = timedelta(days=7)  # To see in the admin what was sent, and what could not be.
 
 
 class Command(BaseCommand):
-    help = "Delete sessions, counters and events whose time is over. Run it once a day."
+    help = "Delete what is over: sessions, counters, events, links, mails. Run it once a day."
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
@@ -25,6 +28,8 @@ class Command(BaseCommand):
         for name, rows in {
             "sessions": Session.objects.ended_before(old_session),
             "counters": Counter.objects.over(),
+            "links": Link.objects.filter(expires_at__lt=now),
+            "mails": DBTaskResult.objects.finished().filter(finished_at__lt=now - WEEK),
             "events": Event.objects.filter(created_at__lt=old_event),
         }.items():
             self.stdout.write(f"{delete(rows)} {name} purged.")

@@ -1,0 +1,129 @@
+"""Prove an address, change it, and take a change back."""
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.clients.client import Client
+from accounts.errors import EmailTaken
+from accounts.events.models import Event, Name
+from accounts.mails import flows as mails
+from accounts.mails.models import Link, Purpose
+from accounts.passwords import flows as passwords
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+
+def is_taken(email: str) -> bool:
+    """Return whether the address is an account's, or was until so lately that it may be again.
+
+    Users are asked first: a change of address that comes between the two questions has left its
+    link behind by the second one.
+    """
+    if User.objects.filter(email=email).exists():
+        return True
+    return Link.objects.live().filter(purpose=Purpose.UNDO, email=email).exists()
+
+
+def verify(
+    token: str, client: Client, session: Session | None = None, current_password: str | None = None
+) -> bool:
+    """Mark the address as proven; return whether its password and its sessions stay.
+
+    The link proves the mailbox, not that its reader is who signed up: anybody can sign up with
+    another person's address. Whoever also comes with a session of the account, or with its
+    password, keeps everything. Otherwise whoever has been inside is put out: the sessions end,
+    the password is void, and a link to set another one goes to the proven address.
+
+    Raises LinkNotValid, or what ``passwords.verify`` raises; then the link is good still.
+    """
+    link = Link.objects.present(token, Purpose.VERIFY)
+    if current_password is not None:
+        passwords.verify(link.user, current_password, client.network, client)
+    is_owner = current_password is not None or (session and session.user_id == link.user_id)
+    with transaction.atomic():
+        user = link.consume()
+        keeps = bool(is_owner or user.email_verified or not user.sessions.exists())
+        users, now = User.objects.filter(pk=user.pk), timezone.now()
+        users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
+        Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
+        if not keeps:
+            put_out(user, client)
+    return keeps
+
+
+def put_out(user: User, client: Client) -> None:
+    """End every session and the password, and let the mailbox set another one.
+
+    Belongs into a transaction that has locked the user.
+    """
+    User.objects.filter(pk=user.pk).update(password=make_password(None))
+    ended = user.sessions.all().revoke()
+    user.links.revocable().delete()
+    Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
+    mails.send_link(user, Purpose.RESET, client)
+
+
+def request_change(
+    session: Session, client: Client, new_email: str, current_password: str | None = None
+) -> None:
+    """Send a link to the new address; until somebody follows it, nothing changes.
+
+    Whether it has an account is told to nobody but who can read it. Raises what
+    ``passwords.confirm`` raises, and TooManyAttempts.
+    """
+    passwords.confirm(session, current_password, client)
+    if not mails.may_send(new_email, client):
+        return
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=session.user_id)
+        mails.send_link(user, Purpose.CHANGE, client, email=new_email)
+        Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, client, user.pk, session.pk)
+
+
+def confirm_change(token: str, client: Client) -> None:
+    """Give the account the address whose mailbox the link was sent to.
+
+    The old address gets a notice with a link that takes it back. Raises LinkNotValid, or
+    EmailTaken, also for the loser of a race; then the link is good still.
+    """
+    link = Link.objects.present(token, Purpose.CHANGE)
+    if is_taken(link.email):
+        raise EmailTaken
+    with transaction.atomic():
+        user = link.consume()
+        old_email = user.email
+        move(user, link.email)
+        user.links.revocable().delete()
+        mails.send_link(user, Purpose.UNDO, client, email=old_email)
+        mails.notify("email_changed", user, client)
+        Event.objects.record(Name.EMAIL_CHANGED, client, user.pk)
+
+
+def move(user: User, email: str) -> None:
+    """Store a proven address. Raises EmailTaken."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk).update(
+                email=email, email_verified_at=now, updated_at=now
+            )
+    except IntegrityError as error:
+        raise EmailTaken from error
+    user.email = email
+
+
+def undo_change(token: str, client: Client) -> None:
+    """Bring an address back, and put out whoever changed it.
+
+    What was changed after it cannot be undone to another address any more; what was changed
+    before it still can. Raises LinkNotValid, or EmailTaken if staff gave the address to somebody.
+    """
+    link = Link.objects.present(token, Purpose.UNDO)
+    with transaction.atomic():
+        user = link.consume()
+        move(user, link.email)
+        user.links.filter(purpose=Purpose.UNDO, pk__gt=link.pk).delete()
+        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, client, user.pk)
+        put_out(user, client)

@@ -1,0 +1,56 @@
+"""Put a mail into the queue, in the transaction that it tells about."""
+
+from typing import Any
+
+from accounts.clients.client import Client
+from accounts.errors import TooManyAttempts
+from accounts.events.models import Event, Name
+from accounts.mails import tasks
+from accounts.mails.models import Link, Purpose
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import limit
+from accounts.users.models import User
+
+
+def notify(template: str, user: User, client: Client, **context: Any) -> None:
+    """Tell somebody what happened to the account, at the address that is stored."""
+    tasks.send.enqueue(template, client.language, user.email, {"email": user.email, **context})
+
+
+def send_link(user: User, purpose: Purpose, client: Client, email: str | None = None) -> Link:
+    """Queue a link; an earlier one of the purpose is void from now on.
+
+    It goes to the user's own address, or to another one that is to be proven. Belongs into a
+    transaction that has locked the user, or made him.
+    """
+    link = tasks.replace(user, purpose, email or user.email)
+    tasks.send_link.enqueue(link.pk, client.language)
+    return link
+
+
+def ask(purpose: Purpose, email: str, client: Client) -> None:
+    """Queue a link for whoever has this address, the same for every address.
+
+    The worker looks it up, so neither the answer nor its time tells who has an account. Raises
+    TooManyAttempts for a network; one account's limit is kept silently.
+    """
+    email = User.objects.normalize_email(email)
+    if may_send(email, client):
+        tasks.look_up.enqueue(purpose, email, list(client))
+
+
+def may_send(email: str, client: Client) -> bool:
+    """Return whether one more mail may go to this address, and count it.
+
+    Raises TooManyAttempts if the network asked for too many.
+    """
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
+
+    throttling.take([limit("MAIL_RATE_NETWORK", client.network)], report)
+    try:
+        throttling.take([limit("MAIL_RATE_ACCOUNT", email)], report)
+    except TooManyAttempts:
+        return False
+    return True
