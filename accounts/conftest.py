@@ -19,12 +19,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from django_tasks_db.management.commands import db_worker
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from accounts.mails.sender import Sender
 from accounts.users import hashing_pool
 from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
@@ -243,3 +246,18 @@ def start_node(transactional_db):
 @pytest.fixture
 def nodes(start_node):
     return [start_node(), start_node()]
+
+
+@pytest.fixture
+def deliver(db, monkeypatch):
+    """Send every mail that is due, and return all that were sent.
+
+    The worker closes connections that are old; the test's own is in a transaction.
+    """
+    monkeypatch.setattr(db_worker, "close_old_connections", lambda: None)
+
+    def deliver() -> list[Any]:
+        Sender().run()
+        return mail.outbox
+
+    return deliver

@@ -1,8 +1,10 @@
 """Every failure that a client can be told: one class each, raised in flows, rendered in one place.
 
-Failures that could tell two accounts apart share a class.
+Failures that could tell two accounts apart share a class. The API says all of them in English;
+the sentences that our own pages show too are marked for translation.
 """
 
+from django.utils.translation import gettext_noop as _
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -58,7 +60,7 @@ class ReauthenticationRequired(PermissionDenied):
 class TooManyAttempts(Throttled):
     """A limit is reached; the same for every address, whether it has an account or not."""
 
-    default_detail = "Too many attempts, try again later."
+    default_detail = _("Too many attempts, try again later.")
     default_code = "too_many_attempts"
 
     def __init__(self, wait: int) -> None:
@@ -70,7 +72,7 @@ class Overloaded(APIException):
     """More passwords are waiting to be hashed than can be within about a second."""
 
     status_code = 503
-    default_detail = "Too many people are signing in right now, try again in a second."
+    default_detail = _("Too many people are signing in right now, try again in a second.")
     default_code = "overloaded"
     wait = 1  # In seconds, sent as Retry-After.
 
@@ -88,7 +90,7 @@ class EmailTaken(FieldError):
     """The address has an account already; also for whoever loses a race to sign up."""
 
     attr = "email"
-    default_detail = "Email already registered"
+    default_detail = _("Email already registered")
     default_code = "email_taken"
 
 
@@ -96,7 +98,7 @@ class LinkNotValid(FieldError):
     """The link of a mail is unknown, used, expired or void: one error, so it never tells which."""
 
     attr = "token"
-    default_detail = "This link is invalid or has expired."
+    default_detail = _("This link is invalid or has expired.")
     default_code = "link_not_valid"
 
 
@@ -104,7 +106,7 @@ class PasswordIncorrect(FieldError):
     """The current password that was given to confirm an act is not the current password."""
 
     attr = "current_password"
-    default_detail = "Current password is incorrect"
+    default_detail = _("Current password is incorrect")
     default_code = "password_incorrect"
 
 

@@ -18,25 +18,26 @@ from accounts.sessions.models import Session
 Method = TypeVar("Method", bound=Callable[..., Response])
 
 
-def operation(
+def operation(  # noqa: PLR0913, PLR0917 (the columns of a table)
     takes: type[Serializer[Any]] | None = None,
     answers: type[Serializer[Any]] | None = None,
     status: int = 200,
     errors: tuple[type[APIException], ...] = (),
     asks: type[Serializer[Any]] | None = None,
+    or_else: dict[int, type[Serializer[Any]]] | None = None,
 ) -> Callable[[Method], Method]:
     """Say what a view's method takes, answers with and refuses, for ``validated`` and the schema.
 
-    What it takes is in the body; what it asks for, if it takes none, in the query string.
+    What it takes is in the body; what it asks for, if it takes none, in the query string. It
+    answers with one status, or else with another one.
     The first line of the method's docstring is its summary in the schema.
     """
 
     def decorate(method: Method) -> Method:
         method.takes, method.asks, method.errors = takes, asks, errors  # type: ignore[attr-defined]
         parameters = [asks] if asks else []
-        return extend_schema(request=takes, parameters=parameters, responses={status: answers})(
-            method
-        )
+        responses = {status: answers, **(or_else or {})}
+        return extend_schema(request=takes, parameters=parameters, responses=responses)(method)
 
     return decorate
 

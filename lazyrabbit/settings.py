@@ -173,7 +173,6 @@ LINK_URL = FRONTEND_URL or f"{ORIGIN}/account"
 # Languages and time. The API speaks English; mails and pages what their readers like best.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
-LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

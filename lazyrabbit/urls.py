@@ -9,6 +9,7 @@ from drf_spectacular.views import (
     SpectacularSwaggerView,
 )
 
+from accounts.pages.views import PageView
 from lazyrabbit import problems, schema
 from lazyrabbit.health import HealthView
 
@@ -25,6 +26,7 @@ urlpatterns = [
     re_path(r"^api/v1/openapi\.json/?$", schema.view, name="schema"),
     re_path(r"^docs/?$", docs, name="docs"),
     re_path(r"^redoc/?$", redoc, name="redoc"),
+    re_path(r"^account/(?P<name>[a-z-]+)/?$", PageView.as_view(), name="account"),
     path("favicon.ico", RedirectView.as_view(url=static(FAVICON))),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -15,6 +15,7 @@ from accounts.auth.serializers import (
     SignoutSerializer,
     SignupSerializer,
 )
+from accounts.emails.serializers import MessageSerializer
 from accounts.errors import (
     AccountInactive,
     EmailNotVerified,
@@ -40,6 +41,7 @@ class AuthViewSet(EntranceViewSet):
         SignedUpSerializer,
         201,
         errors=(EmailTaken, PasswordRefused, SignupClosed, TooManyAttempts, Overloaded),
+        or_else={202: MessageSerializer},
     )
     @action(detail=False, methods=["post"])
     def signup(self, request: Request) -> Response:

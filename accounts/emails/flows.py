@@ -15,15 +15,18 @@ from accounts.sessions.models import Session
 from accounts.users.models import User
 
 
-def is_taken(email: str) -> bool:
+def is_taken(email: str, for_user: int | None = None) -> bool:
     """Return whether the address is an account's, or was until so lately that it may be again.
+
+    Whoever had it may have it back.
 
     Users are asked first: a change of address that comes between the two questions has left its
     link behind by the second one.
     """
     if User.objects.filter(email=email).exists():
         return True
-    return Link.objects.live().filter(purpose=Purpose.UNDO, email=email).exists()
+    reserved = Link.objects.live().filter(purpose=Purpose.UNDO, email=email)
+    return reserved.exclude(user=for_user).exists()
 
 
 def verify(
@@ -89,7 +92,7 @@ def confirm_change(token: str, client: Client) -> None:
     EmailTaken, also for the loser of a race; then the link is good still.
     """
     link = Link.objects.present(token, Purpose.CHANGE)
-    if is_taken(link.email):
+    if is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
         user = link.consume()

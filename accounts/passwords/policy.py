@@ -2,6 +2,7 @@
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.errors import PasswordRefused
@@ -16,8 +17,9 @@ class MaximumLengthValidator:
     def validate(self, password: str, user: User | None = None) -> None:
         if len(password) > MAXIMUM_LENGTH:
             raise ValidationError(
-                f"This password is too long. It must contain at most {MAXIMUM_LENGTH} characters.",
+                _("This password is too long. It must contain at most %(max_length)d characters."),
                 code="password_too_long",
+                params={"max_length": MAXIMUM_LENGTH},
             )
 
     def get_help_text(self) -> str:

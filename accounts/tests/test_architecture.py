@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "emails",
     },
     "me": {"clients", "events", "users", "mails", "sessions", "passwords"},
+    "pages": {"clients", "mails", "passwords", "emails"},
 }
 SHARED = {"errors", "viewsets"}
 
@@ -48,6 +49,7 @@ NOUNS = {
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}},
     "passwords": {"policy": set()},
+    "pages": {"forms": set()},
     "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": set()},
 }
 MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses", "client"}

@@ -1,0 +1,245 @@
+"""A new address must be proven; the old one can take it back for a week."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from accounts.clients.client import Client
+from accounts.emails import flows
+from accounts.errors import EmailTaken, LinkNotValid
+from accounts.events.models import Event
+from accounts.mails.models import Link
+from accounts.passwords import flows as passwords
+from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+CHANGE = "/api/v1/users/me/change-email"
+CONFIRM = "/api/v1/auth/confirm-email-change"
+UNDO = "/api/v1/auth/undo-email-change"
+SIGNIN = "/api/v1/auth/signin"
+SIGNUP = "/api/v1/auth/signup"
+ME = "/api/v1/users/me"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mailed(deliver):
+    """Deliver, and return the token of the last link that was sent to an address."""
+
+    def mailed(email: str) -> str:
+        links = [m for m in deliver() if m.to == [email] and "#token=" in m.body]
+        return token_in(links[-1])
+
+    return mailed
+
+
+@pytest.fixture
+def change(client, member, mailed):
+    """Change the address and return the answer of the confirmation."""
+
+    def change(email: str):
+        assert member.post(CHANGE, {"new_email": email}).status_code == 202
+        return client.post(CONFIRM, {"token": mailed(email)})
+
+    return change
+
+
+def test_an_address_is_changed_when_the_new_one_is_proven(client, member, user, mailed, deliver):
+    answer = member.post(CHANGE, {"new_email": " New@Example.com"})
+    assert answer.status_code == 202
+    assert User.objects.get().email == "test@example.com"
+
+    answer = client.post(CONFIRM, {"token": mailed("new@example.com")})
+
+    assert (answer.status_code, answer.json()) == (200, {"message": "Email changed successfully"})
+    me = member.get(ME).json()
+    assert (me["email"], me["email_verified"]) == ("new@example.com", True)
+    credentials = {"email": "new@example.com", "password": "testpassword123"}
+    assert client.post(SIGNIN, credentials).status_code == 200
+    assert client.post(SIGNIN, credentials | {"email": user.email}).status_code == 401
+    told = [m.to[0] for m in deliver() if m.subject == "Your email address was changed"]
+    assert sorted(told) == ["new@example.com", "test@example.com"]
+    names = list(Event.objects.filter(name__startswith="email").values_list("name", flat=True))
+    assert sorted(names) == ["email_change_requested", "email_changed"]
+    assert "example.com" not in str(list(Event.objects.values("details")))
+
+
+def test_an_old_sign_in_needs_the_current_password(member, old_sign_in, deliver):
+    body = {"new_email": "new@example.com"}
+
+    refused = member.post(CHANGE, body)
+    assert (refused.status_code, refused.json()["code"]) == (403, "reauthentication_required")
+    wrong = member.post(CHANGE, body | {"current_password": "wrong"})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "password_incorrect")
+    assert deliver() == []
+    right = member.post(CHANGE, body | {"current_password": "testpassword123"})
+    assert right.status_code == 202
+
+
+@pytest.mark.parametrize("email", ["nobody", "a@localhost", "", None, 7, "te\u0131t@example.com"])
+def test_what_is_no_address_is_refused(member, email):
+    answer = member.post(CHANGE, {"new_email": email})
+
+    assert answer.status_code == 400
+    assert [error["attr"] for error in answer.json()["errors"]] == ["new_email"]
+    assert not Link.objects.exists()
+
+
+def test_nobody_is_told_that_an_address_is_taken_before_it_is_proven(client, member, user, mailed):
+    other = User.objects.create_user("other@example.com", "testpassword123")
+    free = member.post(CHANGE, {"new_email": "free@example.com"})
+    taken = member.post(CHANGE, {"new_email": other.email})
+    assert (taken.status_code, taken.content) == (free.status_code, free.content)
+
+    answer = client.post(CONFIRM, {"token": mailed(other.email)})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "email_taken")
+    assert User.objects.get(pk=user.pk).email == "test@example.com"
+
+
+def test_a_newer_request_a_new_password_and_time_make_a_link_void(client, member, user, mailed):
+    member.post(CHANGE, {"new_email": "first@example.com"})
+    first = mailed("first@example.com")
+    member.post(CHANGE, {"new_email": "second@example.com"})
+    second = mailed("second@example.com")
+    assert_refused(client.post(CONFIRM, {"token": first}))
+
+    with time_machine.travel(timezone.now() + timedelta(hours=24, minutes=1)):
+        assert_refused(client.post(CONFIRM, {"token": second}))
+    passwords.set_by_staff(user, "newpassword123", Client())
+    assert_refused(client.post(CONFIRM, {"token": second}))
+    assert User.objects.get().email == "test@example.com"
+
+
+def test_a_link_of_another_purpose_changes_nothing(client, member, mailed, change):
+    assert change("new@example.com").status_code == 200
+    undo = mailed("test@example.com")
+
+    for path in (CONFIRM, "/api/v1/auth/verify-email"):
+        assert_refused(client.post(path, {"token": undo}))
+    body = {"token": undo, "password": "anotherpassword123"}
+    assert_refused(client.post("/api/v1/auth/reset-password", body))
+    assert client.post(UNDO, {"token": undo}).status_code == 200
+
+
+def test_the_old_address_takes_the_account_back(client, member, user, change, mailed):
+    change("thief@example.com")
+    undo = mailed("test@example.com")
+
+    answer = client.post(UNDO, {"token": undo})
+
+    assert answer.status_code == 200
+    owner = User.objects.get()
+    assert (owner.email, owner.email_verified) == ("test@example.com", True)
+    assert member.get(ME).status_code == 401
+    assert not Session.objects.live().exists()
+    for email in ("test@example.com", "thief@example.com"):
+        credentials = {"email": email, "password": "testpassword123"}
+        assert client.post(SIGNIN, credentials).status_code == 401
+    body = {"token": mailed("test@example.com"), "password": "theownerspassword1"}
+    assert client.post("/api/v1/auth/reset-password", body).status_code == 200
+    assert_refused(client.post(UNDO, {"token": undo}))
+    assert Event.objects.filter(name="email_change_undone").count() == 1
+
+
+def test_a_thief_cannot_end_that_by_changing_it_again_or_by_a_new_password(
+    client, member, change, mailed
+):
+    change("thief@example.com")
+    undo = mailed("test@example.com")
+    change("thief2@example.com")
+    thiefs_undo = mailed("thief@example.com")
+    body = {"current_password": "testpassword123", "new_password": "thiefspassword1"}
+    assert member.post(f"{ME}/change-password", body).status_code == 200
+
+    assert client.post(UNDO, {"token": undo}).status_code == 200
+
+    assert User.objects.get().email == "test@example.com"
+    assert_refused(client.post(UNDO, {"token": thiefs_undo}))
+
+
+def test_the_first_address_wins_also_after_a_later_one_was_brought_back(client, change, mailed):
+    change("thief@example.com")
+    undo = mailed("test@example.com")
+    change("thief2@example.com")
+    assert client.post(UNDO, {"token": mailed("thief@example.com")}).status_code == 200
+
+    assert client.post(UNDO, {"token": undo}).status_code == 200
+    assert User.objects.get().email == "test@example.com"
+
+
+def test_nobody_else_gets_the_old_address_for_a_week(client, member, change, mailed):
+    change("new@example.com")
+    mailed("test@example.com")
+    squatter = {"email": "test@example.com", "password": "squatterspassword1"}
+
+    refused = client.post(SIGNUP, squatter)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "email_taken")
+    with time_machine.travel(timezone.now() + timedelta(days=7, minutes=1)):
+        assert client.post(SIGNUP, squatter).status_code == 201
+
+
+@pytest.mark.parametrize(("days", "status"), [(6.9, 200), (7.1, 400)])
+def test_a_change_is_undone_within_a_week(client, change, mailed, days, status):
+    change("new@example.com")
+    undo = mailed("test@example.com")
+
+    with time_machine.travel(timezone.now() + timedelta(days=days)):
+        assert client.post(UNDO, {"token": undo}).status_code == status
+
+
+def test_the_owner_may_come_back_to_the_old_address(client, change, mailed):
+    change("new@example.com")
+    mailed("test@example.com")
+
+    assert change("test@example.com").status_code == 200
+
+
+@pytest.mark.postgresql
+def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
+    other = User.objects.create_user("other@example.com", "testpassword123")
+    for number in range(10):
+        email = f"wanted{number}@example.com"
+        tokens = []
+        for person in (user, other):
+            session = Session.objects.create(
+                user=person,
+                created_at=timezone.now(),
+                last_used_at=timezone.now(),
+                expires_at=timezone.now() + timedelta(days=1),
+            )
+            with_network = Client(f"192.0.{number}.{person.pk % 250}")
+            flows.request_change(session, with_network, email)
+            tokens.append(token_in(deliver()[-1]))
+
+        def confirm(token):
+            def run():
+                try:
+                    flows.confirm_change(token, Client())
+                except EmailTaken:
+                    return "taken"
+                return "won"
+
+            return run
+
+        assert sorted(race(*map(confirm, tokens))) == ["taken", "won"]
+        assert User.objects.filter(email=email).count() == 1
+
+
+@pytest.mark.postgresql
+def test_of_16_parallel_undoings_one_succeeds(race, client, change, mailed):
+    change("new@example.com")
+    undo = mailed("test@example.com")
+
+    def use():
+        try:
+            flows.undo_change(undo, Client())
+        except LinkNotValid:
+            return None
+        return "done"
+
+    assert [won for won in race(*[use] * 16) if won] == ["done"]

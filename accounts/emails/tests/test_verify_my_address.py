@@ -1,0 +1,182 @@
+"""The link in a mail proves the mailbox, and nothing more."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from accounts.events.models import Event
+from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
+from accounts.sessions.models import Session
+from accounts.users.models import User
+from accounts.users.tests.test_look_after_users import form_of, page_of
+
+SIGNUP = "/api/v1/auth/signup"
+SIGNIN = "/api/v1/auth/signin"
+VERIFY = "/api/v1/auth/verify-email"
+RESEND = "/api/v1/auth/resend-verification"
+ME = "/api/v1/users/me"
+PASSWORD = "testpassword123"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token(client, test_user_data, deliver):
+    """The token that was mailed to somebody who has just signed up."""
+    assert client.post(SIGNUP, test_user_data).status_code == 201
+    (message,) = deliver()
+    assert (message.to, message.subject) == (["test@example.com"], "Confirm your email address")
+    return token_in(message)
+
+
+@pytest.fixture
+def signed_up(client, token, test_user_data):
+    """A client that is signed in to the account that is not verified yet."""
+    credentials = {name: test_user_data[name] for name in ("email", "password")}
+    answer = client.post(SIGNIN, credentials)
+    assert answer.status_code == 200
+    member = type(client)()
+    member.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access_token']}")
+    return member
+
+
+def verify(client, token: str, **more: str):
+    return client.post(VERIFY, {"token": token, **more})
+
+
+def test_who_signed_up_and_is_signed_in_keeps_everything(signed_up, token):
+    assert signed_up.get(ME).json()["email_verified"] is False
+
+    answer = verify(signed_up, token)
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"message": "Email verified successfully"},
+    )
+    assert signed_up.get(ME).json()["email_verified"] is True
+    assert Event.objects.filter(name="email_verified").count() == 1
+
+
+def test_who_knows_the_password_keeps_everything(client, signed_up, token):
+    assert verify(client, token, current_password=PASSWORD).status_code == 200
+
+    assert signed_up.get(ME).json()["email_verified"] is True
+
+
+def test_where_nobody_has_signed_in_the_password_stays(client, token, test_user_data):
+    assert verify(client, token).json() == {"message": "Email verified successfully"}
+
+    assert client.post(SIGNIN, test_user_data).json()["user"]["email_verified"] is True
+
+
+def test_who_signed_up_with_another_persons_address_loses_everything(
+    client, signed_up, token, test_user_data, deliver
+):
+    answer = verify(client, token)
+
+    assert answer.status_code == 200
+    assert answer.json()["message"].endswith("Set a new password with the link that we sent you.")
+    assert signed_up.get(ME).status_code == 401
+    assert client.post(SIGNIN, test_user_data).status_code == 401
+    assert not Session.objects.live().exists()
+    link = token_in(deliver()[-1])
+    body = {"token": link, "password": "theownerspassword1"}
+    assert client.post("/api/v1/auth/reset-password", body).status_code == 200
+    mine = {"email": "test@example.com", "password": "theownerspassword1"}
+    assert client.post(SIGNIN, mine).status_code == 200
+
+
+def test_a_session_of_somebody_else_proves_nothing(client, signed_up, token):
+    User.objects.create_user("other@example.com", PASSWORD)
+    other = client.post(SIGNIN, {"email": "other@example.com", "password": PASSWORD}).json()
+    headers = {"Authorization": f"Bearer {other['access_token']}"}
+
+    assert client.post(VERIFY, {"token": token}, headers=headers).status_code == 200
+
+    assert signed_up.get(ME).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["Bearer stale", "Basic x", "Bearer"])
+def test_a_stale_token_does_not_disturb(client, token, header):
+    answer = client.post(VERIFY, {"token": token}, headers={"Authorization": header})
+
+    assert answer.status_code == 200
+
+
+def test_a_wrong_password_uses_nothing_up(client, signed_up, token):
+    answer = verify(client, token, current_password="wrong")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "password_incorrect")
+    assert not User.objects.get().email_verified
+    assert signed_up.get(ME).status_code == 200
+    assert verify(signed_up, token).status_code == 200
+
+
+def test_a_link_works_once(client, token):
+    assert verify(client, token).status_code == 200
+    assert_refused(verify(client, token))
+
+
+@pytest.mark.parametrize(("hours", "status"), [(23.9, 200), (24.1, 400)])
+def test_a_link_is_good_for_a_day(client, token, hours, status):
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        assert verify(client, token).status_code == status
+    assert User.objects.get().email_verified is (status == 200)
+
+
+def test_a_link_for_an_address_that_is_no_more_is_void(client, token):
+    User.objects.update(email="other@example.com")
+
+    assert_refused(verify(client, token))
+    assert not User.objects.get().email_verified
+
+
+def test_a_get_verifies_nothing(client, token):
+    assert client.get(f"{VERIFY}?token={token}").status_code == 405
+    assert not User.objects.get().email_verified
+
+
+def test_another_link_is_sent_on_request(client, token, deliver):
+    assert client.post(RESEND, {"email": "test@example.com"}).status_code == 202
+    newer = token_in(deliver()[1])
+
+    assert_refused(verify(client, token))
+    assert verify(client, newer).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["nobody@example.com", "test@example.com", "x"])
+def test_who_is_verified_or_unknown_gets_no_link_and_the_same_answer(client, user, deliver, email):
+    unverified = client.post(RESEND, {"email": user.email})
+    User.objects.update(email_verified_at=timezone.now())
+
+    answer = client.post(RESEND, {"email": email})
+
+    assert (answer.status_code, answer.content) == (202, unverified.content)
+    assert deliver() == []
+
+
+def test_without_verification_no_mail_is_sent(client, test_user_data, deliver, settings):
+    settings.EMAIL_VERIFICATION = "none"
+
+    assert client.post(SIGNUP, test_user_data).status_code == 201
+    assert deliver() == []
+
+
+def test_an_account_that_waits_for_approval_is_verified_too(
+    client, test_user_data, deliver, settings
+):
+    settings.SIGNUP_MODE = "approval"
+    client.post(SIGNUP, test_user_data)
+
+    assert verify(client, token_in(deliver()[0])).status_code == 200
+    assert User.objects.filter(is_active=False).exclude(email_verified_at=None).exists()
+
+
+def test_an_address_that_staff_type_is_not_verified(superuser, user):
+    User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now())
+    form = form_of(superuser, page_of(user)) | {"email": "typed@example.com"}
+    superuser.post(page_of(user), form)
+
+    changed = User.objects.get(pk=user.pk)
+    assert (changed.email, changed.email_verified) == ("typed@example.com", False)

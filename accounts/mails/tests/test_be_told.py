@@ -1,0 +1,89 @@
+"""People are told what happened to their account, in their language, at the stored address."""
+
+import pytest
+
+from accounts.mails.models import Link
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+SIGNIN = "/api/v1/auth/signin"
+ME = "/api/v1/users/me"
+pytestmark = pytest.mark.django_db
+
+
+def subjects(messages) -> list[str]:
+    assert {message.to[0] for message in messages} <= {"test@example.com"}
+    return [message.subject for message in messages]
+
+
+def test_of_a_new_password(member, deliver):
+    body = {"current_password": "testpassword123", "new_password": "newpassword123"}
+    member.post(f"{ME}/change-password", body)
+
+    assert subjects(deliver()) == ["Your password was changed"]
+
+
+def test_of_a_refresh_token_that_came_again(client, member, deliver, settings):
+    settings.REFRESH_GRACE_SECONDS = 0
+    for _ in range(4):
+        body = {"refresh_token": member.tokens["refresh_token"]}
+        client.post("/api/v1/auth/refresh", body)
+
+    assert subjects(deliver()) == ["A device was signed out for your safety"]
+
+
+def test_of_the_end_of_the_account(member, deliver):
+    member.delete(ME)
+
+    assert subjects(deliver()) == ["Your account was deleted"]
+    assert not User.objects.exists()
+
+
+def fail(client, times: int) -> None:
+    for number in range(times):
+        body = {"email": "test@example.com", "password": "wrong"}
+        client.post(SIGNIN, body, REMOTE_ADDR=f"198.51.100.{number}")
+
+
+def sign_in(client, peer: str):
+    body = {"email": "test@example.com", "password": "testpassword123"}
+    return client.post(SIGNIN, body, REMOTE_ADDR=peer, headers={"User-Agent": "curl/8"})
+
+
+def test_of_a_sign_in_from_a_new_network_after_5_failures(client, user, deliver):
+    fail(client, 5)
+    assert sign_in(client, "192.0.2.7").status_code == 200
+    assert sign_in(client, "192.0.2.7").status_code == 200
+
+    messages = deliver()
+    assert subjects(messages) == ["New sign-in after failed attempts"]
+    assert "192.0.2.7, curl" in messages[0].body
+
+
+def test_of_no_sign_in_after_4_failures_or_from_a_known_network(client, user, deliver):
+    sign_in(client, "192.0.2.7")
+    fail(client, 4)
+    sign_in(client, "192.0.2.8")
+    fail(client, 1)
+    sign_in(client, "192.0.2.7")
+
+    assert deliver() == []
+
+
+def test_in_the_language_of_the_request(client, user, deliver):
+    headers = {"Accept-Language": "es-AR,es;q=0.9,en;q=0.5"}
+    client.post("/api/v1/auth/forgot-password", {"email": user.email}, headers=headers)
+
+    (message,) = deliver()
+    assert 'lang="es"' in str(message.alternatives[0][0])
+
+
+def test_of_nothing_that_did_not_happen(client, member, deliver):
+    body = {"current_password": "wrong", "new_password": "newpassword123"}
+    member.post(f"{ME}/change-password", body)
+    member.delete(ME, {"current_password": "wrong"})
+    client.post("/api/v1/auth/refresh", {"refresh_token": member.tokens["refresh_token"] + "x"})
+
+    assert deliver() == []
+    assert Session.objects.live().exists()
+    assert not Link.objects.exists()

@@ -1,0 +1,290 @@
+"""Somebody who forgot the password sets another one with a link in a mail."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.clients.client import Client
+from accounts.errors import LinkNotValid
+from accounts.events.models import Event
+from accounts.mails.models import Link
+from accounts.passwords import flows
+from accounts.sessions.models import Session
+from accounts.throttling.models import Counter
+from accounts.users.models import User
+
+FORGOT = "/api/v1/auth/forgot-password"
+RESET = "/api/v1/auth/reset-password"
+SIGNIN = "/api/v1/auth/signin"
+NEW = "anotherpassword123"
+pytestmark = pytest.mark.django_db
+
+
+def token_in(message) -> str:
+    (token,) = re.findall(r"#token=([\w-]{43})\n", message.body)
+    return token
+
+
+@pytest.fixture
+def token(client, user, deliver):
+    """The token of a link that was mailed to the user."""
+    assert client.post(FORGOT, {"email": user.email}).status_code == 202
+    (message,) = deliver()
+    assert message.to == ["test@example.com"]
+    return token_in(message)
+
+
+def reset(client, token: str, password: str = NEW):
+    return client.post(RESET, {"token": token, "password": password})
+
+
+def assert_refused(answer) -> None:
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {
+            "attr": "token",
+            "code": "link_not_valid",
+            "detail": "This link is invalid or has expired.",
+        }
+    ]
+
+
+def test_a_new_password_is_set_with_the_link(client, member, token, user, deliver):
+    answer = reset(client, token)
+
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"message": "Password changed successfully"},
+    )
+    assert member.get("/api/v1/users/me").status_code == 401
+    assert not Session.objects.live().exists()
+    old = {"email": user.email, "password": "testpassword123"}
+    assert client.post(SIGNIN, old).status_code == 401
+    signed_in = client.post(SIGNIN, old | {"password": NEW})
+    assert signed_in.json()["user"]["email_verified"] is True
+    event = Event.objects.get(name="password_reset")
+    assert (event.user_id, event.details) == (user.pk, {"sessions_ended": 1})
+    assert Event.objects.filter(name="password_reset_requested", user=user).count() == 1
+    assert [message.subject for message in deliver()][1:] == ["Your password was changed"]
+
+
+@pytest.mark.parametrize(
+    "email", ["test@example.com", "nobody@example.com", "", " TEST@Example.com"]
+)
+def test_the_answer_is_the_same_for_every_address(client, user, email, django_assert_num_queries):
+    known = client.post(FORGOT, {"email": "test@example.com"})
+    asked = client.post(FORGOT, {"email": email or "x"})
+
+    assert asked.status_code == 202
+    assert asked.content == known.content
+    assert not mail.outbox
+
+
+def test_the_work_for_an_unknown_address_is_that_for_a_known_one(client, user):
+    def statements(email: str) -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            client.post(FORGOT, {"email": email})
+        return [query["sql"].split()[0] for query in queries]
+
+    assert statements("test@example.com") == statements("nobody@example.com")
+
+
+@pytest.mark.parametrize(
+    ("change", "mails"), [({}, 1), ({"is_active": False}, 0), ({"email": "other@example.com"}, 0)]
+)
+def test_only_an_active_account_of_the_address_gets_a_mail(client, user, deliver, change, mails):
+    User.objects.update(**change)
+
+    client.post(FORGOT, {"email": "test@example.com"})
+
+    assert len(deliver()) == mails
+
+
+@pytest.mark.parametrize(
+    "look_alike", ["test@examp\u0142e.com", "te\u017ft@example.com", "test@example.com\u200b"]
+)
+def test_a_look_alike_gets_nobodys_mail(client, user, deliver, look_alike):
+    client.post(FORGOT, {"email": look_alike})
+
+    assert deliver() == []
+
+
+def test_a_mail_goes_to_the_stored_address(client, user, deliver):
+    client.post(FORGOT, {"email": "  TEST@EXAMPLE.com "})
+
+    (message,) = deliver()
+    assert message.to == ["test@example.com"]
+
+
+def test_no_header_changes_where_the_link_leads(client, user, deliver, settings):
+    settings.ALLOWED_HOSTS = ["testserver", "evil.example"]
+    settings.LINK_URL = "https://app.example.com"
+    headers = {
+        "Host": "evil.example",
+        "X-Forwarded-Host": "evil.example",
+        "Forwarded": "host=evil.example",
+        "Origin": "https://evil.example",
+        "Referer": "https://evil.example/",
+    }
+    client.post(FORGOT, {"email": user.email}, headers=headers)
+
+    (message,) = deliver()
+    html = str(message.alternatives[0][0])
+    assert "https://app.example.com/reset-password#token=" in message.body
+    assert "https://app.example.com/reset-password#token=" in html
+    assert "evil" not in message.body + html
+
+
+def test_a_link_works_once(client, token):
+    assert reset(client, token).status_code == 200
+    before = User.objects.get().password
+
+    assert_refused(reset(client, token, "yetanotherpassword1"))
+    assert User.objects.get().password == before
+
+
+@pytest.mark.parametrize("refused", ["short", "password", "x" * 129, "test@example.com"])
+def test_a_refused_password_leaves_the_link_good(client, token, user, refused):
+    answer = reset(client, token, refused)
+
+    assert answer.status_code == 400
+    assert {error["attr"] for error in answer.json()["errors"]} == {"password"}
+    assert User.objects.get().password == user.password
+    assert reset(client, token).status_code == 200
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(59.9, 200), (60.1, 400)])
+def test_a_link_is_good_for_an_hour(client, token, minutes, status):
+    with time_machine.travel(timezone.now() + timedelta(minutes=minutes)):
+        assert reset(client, token).status_code == status
+
+
+def test_a_newer_link_makes_the_older_one_void(client, token, user, deliver):
+    client.post(FORGOT, {"email": user.email})
+    newer = token_in(deliver()[1])
+
+    assert_refused(reset(client, token))
+    assert reset(client, newer).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["owner", "staff"])
+def test_a_new_password_makes_the_link_void(member, client, token, user, who):
+    if who == "owner":
+        body = {"current_password": "testpassword123", "new_password": "newpassword123"}
+        member.post("/api/v1/users/me/change-password", body)
+    else:
+        flows.set_by_staff(user, "newpassword123", Client())
+
+    assert_refused(reset(client, token))
+    assert User.objects.get().check_password("newpassword123")
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"email": "other@example.com"}])
+def test_a_link_ends_with_the_account_or_address_it_was_for(client, token, user, change):
+    User.objects.update(**change)
+
+    assert_refused(reset(client, token))
+    assert User.objects.get().password == user.password
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 43, "x" * 10_000, "\u00fc" * 43, None, 7, ["x"]])
+def test_what_is_no_token_is_refused(client, user, token):
+    answer = reset(client, token)
+
+    assert answer.status_code == 400
+    assert [error["attr"] for error in answer.json()["errors"]] == ["token"]
+
+
+def test_a_link_of_another_purpose_sets_no_password(client, token, user):
+    Link.objects.update(purpose="verify-email")
+
+    assert_refused(reset(client, token))
+
+
+def test_only_a_digest_is_stored(client, token):
+    link = Link.objects.get()
+
+    assert len(link.digest) == 64
+    assert token not in str(Link.objects.values().get())
+
+
+def test_a_reset_ends_the_blocks(client, token, user):
+    body = {"email": user.email, "password": "wrong"}
+    assert [client.post(SIGNIN, body).status_code for _ in range(6)] == [401] * 5 + [429]
+
+    assert reset(client, token).status_code == 200
+
+    assert client.post(SIGNIN, body | {"password": NEW}).status_code == 200
+
+
+def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, deliver):
+    for _ in range(8):
+        assert client.post(FORGOT, {"email": user.email}).status_code == 202
+        deliver()
+
+    assert len(mail.outbox) == 5
+
+
+def test_of_several_links_that_wait_only_the_newest_is_sent(client, user, deliver):
+    for _ in range(3):
+        client.post(FORGOT, {"email": user.email})
+
+    (message,) = deliver()
+    assert reset(client, token_in(message)).status_code == 200
+
+
+def test_a_network_asks_for_20_mails_an_hour(client, user):
+    statuses = [
+        client.post(FORGOT, {"email": f"person{number}@example.com"}).status_code
+        for number in range(22)
+    ]
+
+    assert statuses == [202] * 20 + [429] * 2
+
+
+@pytest.mark.postgresql
+def test_of_16_parallel_uses_one_succeeds(race, client, token):
+    def use(number):
+        def run():
+            try:
+                flows.reset(token, f"anotherpassword{number}", Client())
+            except LinkNotValid:
+                return None
+            return f"anotherpassword{number}"
+
+        return run
+
+    winners = [won for won in race(*(use(number) for number in range(16))) if won]
+
+    assert len(winners) == 1
+    assert User.objects.get().check_password(winners[0])
+    assert Event.objects.filter(name="password_reset").count() == 1
+
+
+@pytest.mark.postgresql
+def test_a_reset_beside_other_changes_never_waits_in_a_circle(race, client, user, deliver):
+    """Somebody resets, changes and signs in at once: nobody is told of trouble of ours."""
+    for _ in range(10):
+        mail.outbox.clear()
+        flows.set_by_staff(user, "testpassword123", Client())
+        Link.objects.all().delete()
+        client.post(FORGOT, {"email": user.email})
+        token = token_in([message for message in deliver() if "#token" in message.body][-1])
+        signed_in = client.post(SIGNIN, {"email": user.email, "password": "testpassword123"})
+        headers = {"Authorization": f"Bearer {signed_in.json()['access_token']}"}
+        body = {"current_password": "testpassword123", "new_password": "newpassword123"}
+        statuses = race(
+            lambda: reset(client, token).status_code,
+            lambda: (
+                client.post("/api/v1/users/me/change-password", body, headers=headers).status_code
+            ),
+            lambda: client.post(FORGOT, {"email": user.email}).status_code,
+        )
+        assert not [status for status in statuses if status >= 500]
+        Counter.objects.all().delete()
