@@ -1,6 +1,6 @@
 // Runs every ```js block of frontend.md against the server at BASE_URL: see run-snippets.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { buffer } from "node:stream/consumers";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const { BASE_URL } = process.env;
+const { BASE_URL, MAILS } = process.env;
 assert.ok(BASE_URL, "BASE_URL is not set: run `make test-docs`.");
 const ADDRESS = "http://127.0.0.1:8000"; // Where the page says that the service is.
 const CLIENTS = { fetch: "api.js", axios: "api-axios.js" };
@@ -96,7 +96,7 @@ async function openTab(client) {
     const text = code.replace(ADDRESS, address).replace("./api.js", `./${CLIENTS[client]}`);
     await writeFile(join(tab, info.replace("js file=", "")), text);
   }
-  const files = ["session.js", CLIENTS[client], "account.js", "signup-form.js"];
+  const files = ["session.js", CLIENTS[client], "account.js", "signup-form.js", "links.js"];
   const modules = files.map((name) => import(pathToFileURL(join(tab, name))));
   return Object.assign({}, ...(await Promise.all(modules)));
 }
@@ -148,6 +148,24 @@ async function present({ access_token, refresh_token }) {
   return [opened.status, refreshed.status];
 }
 
+/** Wait for a mail to the address with a link to this page, and open the link as a browser does. */
+async function openLink(tab, email, page) {
+  const link = new RegExp(`https://app\\.example\\.com/${page}(#token=[\\w-]{43})\\s`);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    for (const name of await readdir(MAILS).catch(() => [])) {
+      const mail = await readFile(join(MAILS, name), "utf8");
+      if (mail.includes(`To: ${email}\n`) && link.test(mail)) {
+        const address = { hash: mail.match(link)[1], pathname: `/${page}` };
+        const history = { replaceState: (state, title, path) => assert.equal(path, `/${page}`) };
+        Object.assign(globalThis, { location: address, history });
+        return tab.takeToken();
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return assert.fail(`no mail to ${email}`);
+}
+
 beforeEach(() => {
   openBrowser();
   proxy.seen.length = 0;
@@ -160,7 +178,8 @@ afterEach(() => {
 
 test("every block of code is a file that is run here", () => {
   const shared = ["problem.js", "session.js"];
-  const files = [...shared, ...Object.values(CLIENTS), "account.js", "signup-form.js"];
+  const own = ["account.js", "signup-form.js", "links.js"];
+  const files = [...shared, ...Object.values(CLIENTS), ...own];
   assert.deepEqual(
     blocks.map(({ info }) => info),
     files.map((name) => `js file=${name}`),
@@ -198,6 +217,45 @@ for (const client of Object.keys(CLIENTS)) {
       tab = await openTab(client);
       await tab.signIn(email, PASSWORD);
       proxy.seen.length = 0;
+    });
+
+    test("who is signed in verifies the address and stays signed in", async () => {
+      const token = await openLink(tab, email, "verify-email");
+      expire(tab);
+
+      await tab.verifyEmail(token);
+
+      assert.equal((await me(tab)).email_verified, true);
+    });
+
+    test("who is not signed in verifies the address with the password", async () => {
+      const ben = newEmail();
+      openBrowser();
+      const other = await openTab(client);
+      await other.signUp({ email: ben, password: PASSWORD });
+      const token = await openLink(other, ben, "verify-email");
+
+      await other.verifyEmail(token, async () => PASSWORD);
+
+      assert.equal((await other.signIn(ben, PASSWORD)).email_verified, true);
+      await assert.rejects(other.verifyEmail(token), { code: "link_not_valid" });
+    });
+
+    test("a forgotten password is set anew, and an address changed and brought back", async () => {
+      const [ben, later, password] = [newEmail(), newEmail(), "a longer way to Tipperary"];
+      openBrowser();
+      const other = await openTab(client);
+      await other.signUp({ email: ben, password: PASSWORD });
+      await other.forgotPassword(ben);
+      await other.resetPassword(await openLink(other, ben, "reset-password"), password);
+      await other.signIn(ben, password);
+
+      await other.changeEmail(later, password);
+      await other.confirmEmail(await openLink(other, later, "confirm-email-change"));
+      assert.equal((await me(other)).email, later);
+
+      await other.undoEmail(await openLink(other, ben, "undo-email-change"));
+      await assert.rejects(me(other), { code: "token_not_valid" });
     });
 
     test("who signed in stays signed in after a reload", async () => {

@@ -293,5 +293,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
+        # The worker looks into the queue every second; what fails is said by accounts.mails.
+        "django_tasks": {"level": "CRITICAL"},
+        "django_tasks_db": {"level": "WARNING"},
     },
 }

@@ -15,6 +15,7 @@ from accounts.emails.serializers import (
 )
 from accounts.errors import (
     EmailTaken,
+    InvalidToken,
     LinkNotValid,
     Overloaded,
     PasswordIncorrect,
@@ -23,7 +24,7 @@ from accounts.errors import (
 )
 from accounts.mails import flows as mails
 from accounts.mails.models import Purpose
-from accounts.sessions.authentication import session_or_none
+from accounts.sessions.authentication import SessionAuthentication
 from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
 
 
@@ -32,7 +33,7 @@ class EmailViewSet(EntranceViewSet):
     @operation(
         VerifySerializer,
         MessageSerializer,
-        errors=(LinkNotValid, PasswordIncorrect, TooManyAttempts, Overloaded),
+        errors=(InvalidToken, LinkNotValid, PasswordIncorrect, TooManyAttempts, Overloaded),
     )
     @action(detail=False, methods=["post"], url_path="verify-email")
     def verify_email(self, request: Request) -> Response:
@@ -40,11 +41,11 @@ class EmailViewSet(EntranceViewSet):
 
         Send a bearer token of the account, or its password as `current_password`, if you can.
         Without either, if anybody has ever signed in to the account, everybody is signed out, the
-        password is void, and a link to set a new one is sent.
+        password is void, and a link to set a new one is sent. So a bearer token that has expired
+        is refused: refresh it, and send the link again.
         """
-        keeps = flows.verify(
-            **self.validated(), client=self.client, session=session_or_none(request)
-        )
+        _, session = SessionAuthentication().authenticate(request) or (None, None)
+        keeps = flows.verify(**self.validated(), client=self.client, session=session)
         message = "Email verified successfully"
         if not keeps:
             message += ". Set a new password with the link that we sent you."

@@ -46,6 +46,9 @@ class PageView(FormView[PageForm]):
             response.headers[name] = value
         return response  # type: ignore[no-any-return]
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}
+
     def get_form_class(self) -> type[PageForm]:
         return FORMS[self.kwargs["name"]]
 

@@ -18,15 +18,6 @@ def bearer_token(request: Request) -> str | None:
     return "".join(rest) if scheme.lower() == "bearer" else None
 
 
-def session_or_none(request: Request) -> Session | None:
-    """Return the live session of the bearer token; None without one that is good."""
-    try:
-        _, session = SessionAuthentication().authenticate(request) or (None, None)
-    except InvalidToken:
-        return None
-    return session
-
-
 class SessionAuthentication(BaseAuthentication):
     """Bearer tokens (RFC 6750), the scheme in any case (RFC 9110, section 11.1).
 

@@ -97,11 +97,13 @@ def test_a_session_of_somebody_else_proves_nothing(client, signed_up, token):
     assert signed_up.get(ME).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer stale", "Basic x", "Bearer"])
-def test_a_stale_token_does_not_disturb(client, token, header):
+@pytest.mark.parametrize("header", ["Bearer stale", "Bearer"])
+def test_a_stale_token_is_told_so_before_anybody_is_put_out(client, signed_up, token, header):
     answer = client.post(VERIFY, {"token": token}, headers={"Authorization": header})
 
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+    assert signed_up.get(ME).json()["email_verified"] is False
+    assert verify(signed_up, token).status_code == 200
 
 
 def test_a_wrong_password_uses_nothing_up(client, signed_up, token):
