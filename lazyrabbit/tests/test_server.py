@@ -192,6 +192,27 @@ def test_a_developers_env_file_is_read_by_the_entry_points_alone():
     assert sum("load_dotenv(" in source for source in sources) == 2
 
 
+def test_on_a_laptop_it_prints_the_mails_that_it_would_send(start, port, tmp_path):
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db", "PYTHON_DOTENV_DISABLED": "1"}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env={"PATH": os.environ["PATH"], **database}, check=True)
+    process = start()
+    while "Booting worker" not in process.stdout.readline():
+        pass
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+        body = json.dumps({"email": "ana@example.com", "password": "securepassword123"})
+        server.request("POST", "/api/v1/auth/signup", body, {"Content-Type": "application/json"})
+        assert server.getresponse().status == 201
+
+    printed = ""
+    while "#token=" not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+    assert "To: ana@example.com\nSubject: Confirm your email address\n" in printed
+    assert f"http://127.0.0.1:{port}/account/verify-email#token=" in printed
+
+
 def test_it_stops_when_it_is_asked_to(start, port):
     process = start()
     while line := process.stdout.readline():

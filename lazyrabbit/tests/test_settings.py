@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lazyrabbit.environment import parse_email_url
+
 ROOT = Path(__file__).parent.parent.parent
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/settings.py").read_text()))
 KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the process sees of ours.
@@ -71,7 +73,16 @@ def test_the_example_names_the_defaults():
         ("DATABASE_URL", "mysql://localhost/accounts"),
         ("DATABASE_URL", "postgres://user:c4n4ry@localhost:port/accounts"),
         ("DEBUG", "perhaps"),
+        ("EMAIL_URL", "mail.example.com"),
+        ("EMAIL_URL", "smtp://user:c4n4ry@host:port"),
+        ("EMAIL_URL", "smtp://"),
+        ("EMAIL_URL", "file:relative"),
+        ("EMAIL_URL", "imap://user:c4n4ry@host"),
+        ("EMAIL_VERIFICATION", "sometimes"),
         ("ENVIRONMENT", "staging"),
+        ("FRONTEND_URL", "app.example.com"),
+        ("FRONTEND_URL", "https://app.example.com/?q=1"),
+        ("FRONTEND_URL", "javascript:alert(1)"),
         ("PORT", "99999"),
         ("REFRESH_GRACE_SECONDS", "-1"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
@@ -104,6 +115,8 @@ def test_all_mistakes_are_told_at_once():
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "accounts.example.com, *"),
+        ("EMAIL_URL", "console:"),
+        ("EMAIL_URL", ""),
     ],
 )
 def test_production_refuses_what_is_only_good_for_a_laptop(name, value):
@@ -139,3 +152,48 @@ def test_lists_may_have_spaces_and_origins_a_slash():
 
 def test_the_key_of_the_tokens_is_not_the_secret_key(settings):
     assert settings.SECRET_KEY not in settings.SIMPLE_JWT["SIGNING_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "is_ssl", "is_tls"),
+    [
+        ("smtp://localhost", "localhost", 25, False, False),
+        ("smtp://10.0.0.9:2525", "10.0.0.9", 2525, False, False),
+        ("smtp://user:p%40ss@mail.example.com", "mail.example.com", 587, False, True),
+        ("smtps://user:p%40ss@mail.example.com", "mail.example.com", 465, True, False),
+        ("smtps://user:p%40ss@mail.example.com:2465", "mail.example.com", 2465, True, False),
+    ],
+)
+def test_a_password_for_the_mail_server_never_travels_in_the_clear(url, host, port, is_ssl, is_tls):
+    parsed = parse_email_url(url)
+
+    assert (parsed["EMAIL_HOST"], parsed["EMAIL_PORT"]) == (host, port)
+    assert (parsed["EMAIL_USE_SSL"], parsed["EMAIL_USE_TLS"]) == (is_ssl, is_tls)
+    assert parsed["EMAIL_HOST_PASSWORD"] == ("p@ss" if "user" in url else "")
+    assert parsed["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+
+
+def test_mail_goes_to_a_folder_or_the_console():
+    assert parse_email_url("file:///var/mail")["EMAIL_FILE_PATH"] == "/var/mail"
+    assert parse_email_url("console:")["EMAIL_BACKEND"] == "lazyrabbit.console.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({}, "http://127.0.0.1:8000/account"),
+        ({"FRONTEND_URL": "https://app.example.com/x/"}, "https://app.example.com/x"),
+        (PRODUCTION, "https://accounts.example.com/account"),
+    ],
+)
+def test_where_the_links_in_mails_lead(environment, address):
+    code = "import lazyrabbit.settings as s; print(s.LINK_URL)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == address
