@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django_tasks_db.models import DBTaskResult
 
 from accounts.events.admin import EventAdmin
 from accounts.events.models import Event
+from accounts.mails.admin import MailAdmin
 from accounts.passwords.admin import SetPasswordForm
 from accounts.sessions.admin import (
     SessionInline,
@@ -17,6 +19,8 @@ from accounts.users.models import User
 admin.site.unregister(Group)
 admin.site.register(Group, GroupAdmin)
 admin.site.register(Event, EventAdmin)
+admin.site.unregister(DBTaskResult)
+admin.site.register(DBTaskResult, MailAdmin)
 admin.site.register(
     User,
     UserAdmin,

@@ -111,6 +111,8 @@ SECRET_KEY = SECRET_KEY or secrets.token_urlsafe(64)
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
+    "django_tasks",
+    "django_tasks_db",
     "accounts",
     "lazyrabbit.apps.AdminConfig",  # Django's admin, with our way in.
     "django.contrib.auth",
@@ -123,8 +125,6 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django_tasks",
-    "django_tasks_db",
 ]
 MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",

@@ -1,73 +1,25 @@
 """The queue against a real mail server with faults: nothing is lost, nothing is sent twice."""
 
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
-from django.core.mail.backends.smtp import EmailBackend
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.client import Client
 from accounts.mails import flows, sender
-from accounts.mails.models import Link, Purpose
+from accounts.mails.models import Link
 from accounts.mails.sender import Sender, pause_after, recover
+from accounts.mails.tests.conftest import Server
 from accounts.tests.test_keep_secrets import dump
-from accounts.users.models import User
 
-ROOT = Path(__file__).parent.parent.parent.parent
 FORGOT = "/api/v1/auth/forgot-password"
 RESET = "/api/v1/auth/reset-password"
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Server:
-    """A mail server on a port of its own, that can refuse for now, hang, or be away."""
-
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.received: list[tuple[str, str]] = []
-        self.answer: str | None = None
-        self.controller: Controller | None = None
-
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        if self.answer:
-            return self.answer
-        self.received.append((envelope.rcpt_tos[0], envelope.content.decode()))
-        return "250 OK"
-
-    def start(self) -> None:
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
-        self.controller.start()
-
-    def stop(self) -> None:
-        if self.controller:
-            self.controller.stop()
-            self.controller = None
-
-
-@pytest.fixture
-def server(settings):
-    """A running mail server, to which the service sends."""
-    server = Server()
-    server.start()
-    settings.EMAIL_BACKEND = f"{EmailBackend.__module__}.{EmailBackend.__name__}"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-    settings.EMAIL_TIMEOUT = 0.5
-    yield server
-    server.stop()
 
 
 def send_due() -> None:
@@ -251,77 +203,3 @@ def test_trouble_with_the_database_does_not_end_the_worker(monkeypatch, caplog):
     assert len(looks) == 2
     assert "The database cannot be used: OperationalError" in caplog.text
     assert "secret" not in caplog.text
-
-
-def environment(server: Server) -> dict[str, str]:
-    database = connection.settings_dict
-    url = f"sqlite:///{database['NAME']}"
-    if connection.vendor == "postgresql":
-        place = f"{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-        url = f"postgres://{database['USER']}:{database['PASSWORD']}@{place}"
-    return {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": url,
-        "EMAIL_URL": f"smtp://127.0.0.1:{server.port}",
-        "PYTHON_DOTENV_DISABLED": "1",
-    }
-
-
-def start_worker(server: Server, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "manage.py", "worker", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(server))
-
-
-@pytest.mark.postgresql
-def test_four_workers_send_60_mails_once_each(server, user):
-    for number in range(60):
-        person = User(email=f"person{number}@example.com")
-        flows.notify("password_changed", person, Client())
-
-    workers = [start_worker(server, "--once") for _ in range(4)]
-    assert [worker.wait(timeout=120) for worker in workers] == [0] * 4
-
-    assert sorted(to for to, _ in server.received) == sorted(
-        f"person{number}@example.com" for number in range(60)
-    )
-
-
-@pytest.mark.postgresql
-def test_a_worker_that_is_killed_while_it_sends_loses_nothing(server, user):
-    """The server took the mail, and never said so: it comes again, rather than never."""
-    silent = socket.create_server(("127.0.0.1", 0))
-    hanging = Server()
-    hanging.port = silent.getsockname()[1]
-    flows.notify("password_changed", user, Client())
-
-    worker = start_worker(hanging)
-    silent.settimeout(60)
-    taken, _ = silent.accept()
-    assert DBTaskResult.objects.get().status == "RUNNING"
-    worker.send_signal(signal.SIGKILL)
-    worker.wait(timeout=30)
-    taken.close()
-    silent.close()
-    DBTaskResult.objects.update(started_at=timezone.now() - timedelta(minutes=6))
-    another = start_worker(server)
-
-    deadline = time.monotonic() + 60
-    while not server.received and time.monotonic() < deadline:
-        time.sleep(0.1)
-    another.send_signal(signal.SIGTERM)
-    assert another.wait(timeout=30) == 0
-    assert [to for to, _ in server.received] == [user.email]
-    assert DBTaskResult.objects.get().status == "SUCCESSFUL"
-
-
-@pytest.mark.postgresql
-def test_links_of_one_person_asked_for_at_once_leave_one_that_works(race, client, user, server):
-    race(*[lambda: client.post(FORGOT, {"email": user.email}).status_code] * 4)
-    race(*[send_due] * 4)
-    send_due()
-
-    assert Link.objects.filter(purpose=Purpose.RESET).count() == 1
-    tokens = [re.findall(r"#token=([\w-]{43})", mail)[0] for _, mail in server.received]
-    body = {"password": "newpassword123"}
-    statuses = [client.post(RESET, {"token": token, **body}).status_code for token in tokens]
-    assert statuses.count(200) == 1

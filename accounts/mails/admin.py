@@ -1,0 +1,51 @@
+"""The queue of mails in the admin, to look at."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django_tasks_db.models import DBTaskResult
+
+from accounts.events.admin import AuditedAdmin
+
+
+class MailAdmin(AuditedAdmin):
+    """What waits, what was sent, and what could not be; no task holds a secret."""
+
+    list_display = ("enqueued_at", "what", "status", "attempts", "run_after", "last_error")
+    list_filter = ("status", "enqueued_at")
+    ordering = ("-enqueued_at",)
+    show_full_result_count = False
+    fields = readonly_fields = (
+        "enqueued_at",
+        "what",
+        "status",
+        "attempts",
+        "started_at",
+        "finished_at",
+        "run_after",
+        "last_error",
+    )
+
+    @admin.display(description="mail")
+    def what(self, mail: DBTaskResult) -> str:
+        """Return the task and which mail it is about; not to whom, who may be deleted."""
+        args = mail.args_kwargs.get("args", [])
+        return " ".join([mail.task_name, *(str(argument) for argument in args[:1])])
+
+    @admin.display
+    def attempts(self, mail: DBTaskResult) -> int:
+        return len(mail.worker_ids)
+
+    @admin.display(empty_value="")
+    def last_error(self, mail: DBTaskResult) -> str:
+        return str(mail.exception_class_path)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
