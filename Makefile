@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create superuser shell clean
+.PHONY: help install run worker test-browser test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -58,6 +58,10 @@ test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are ski
 test-postgresql: $(RUNS)  ## Run the tests on the PostgreSQL of DATABASE_URL.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -n auto $(ARGS)
 
+test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium.
+	@command -v chromedriver >/dev/null || { echo "Chromium and its driver are needed (on Debian: apt install chromium chromium-driver)."; exit 1; }
+	@$(BIN)/pytest -m browser $(ARGS)
+
 test-docs: node $(RUNS) $(SNIPPETS)  ## Run the snippets of docs/frontend.md against a server.
 	@docs/run-snippets
 
@@ -83,6 +87,10 @@ migrate: install  ## Bring the database up to date.
 
 migrate-create: install  ## Make a migration of what changed in the models; asks for its name.
 	@read -p "Name of the migration, like add_nickname: " name && $(BIN)/python manage.py makemigrations accounts --name "$$name"
+
+messages: $(RUNS)  ## Collect what is to be translated, and compile what is (needs gettext).
+	@cd accounts && ../$(BIN)/python ../manage.py makemessages --all --no-location --no-obsolete --ignore tests
+	@cd accounts && ../$(BIN)/python ../manage.py compilemessages
 
 superuser: migrate  ## Make a staff account that may do everything.
 	@$(BIN)/python manage.py createsuperuser

@@ -75,6 +75,7 @@ def test_in_the_language_of_the_request(client, user, deliver):
     client.post("/api/v1/auth/forgot-password", {"email": user.email}, headers=headers)
 
     (message,) = deliver()
+    assert message.subject == "Elige una contraseña nueva"
     assert 'lang="es"' in str(message.alternatives[0][0])
 
 

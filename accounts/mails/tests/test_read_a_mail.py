@@ -1,0 +1,74 @@
+"""The words of every mail, in every language."""
+
+import re
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+
+from accounts.mails.texts import mail
+
+ACCOUNTS = Path(__file__).parent.parent.parent
+TEMPLATES = sorted(path.stem for path in (ACCOUNTS / "templates/mails").glob("*.txt"))
+CATALOGS = sorted((ACCOUNTS / "locale").glob("*/LC_MESSAGES/django.po"))
+LANGUAGES = [language for language, _ in settings.LANGUAGES]
+CONTEXT = {
+    "email": "ana@example.com",
+    "ip_address": "192.0.2.7",
+    "device": "Firefox on Linux",
+}
+LINK = "https://app.example.com/reset-password#token=" + "x" * 43
+
+
+def render(template: str, language: str):
+    return mail(template, language, "ana@example.com", url=LINK, **CONTEXT)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_mail_is_complete(template, language):
+    message = render(template, language)
+    html, kind = message.alternatives[0]
+
+    assert re.fullmatch(r"[^\n]{5,78}", message.subject)
+    assert len(message.body) > 60
+    assert kind == "text/html"
+    assert f'<html lang="{language}">' in str(html)
+    assert message.subject in str(html)
+    assert set(re.findall(r"https?://\S+", message.body)) <= {LINK}
+    assert not re.search(r"<(img|script|link|iframe)|src=|url\(", str(html))
+    hrefs = re.findall(r'href="([^"]+)"', str(html))
+    assert all(href in (LINK, "mailto:ana@example.com") for href in hrefs)
+    assert (LINK in message.body) == (LINK in hrefs)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_each_language_has_words_of_its_own(template):
+    messages = [render(template, language) for language in LANGUAGES]
+
+    assert len({message.subject for message in messages}) == len(LANGUAGES)
+    assert len({message.body for message in messages}) == len(LANGUAGES)
+
+
+def test_what_somebody_typed_stays_text():
+    context = {"ip_address": "192.0.2.7", "device": "<b>&quot;</b>"}
+    message = mail("signin_from_new_network", "en", "ana@example.com", **context)
+
+    assert "<b>&quot;</b>" in message.body
+    assert "<b>" not in str(message.alternatives[0][0])
+
+
+@pytest.mark.parametrize("catalog", CATALOGS, ids=str)
+def test_everything_is_translated_and_compiled(catalog):
+    entries = polib.pofile(str(catalog))
+    compiled = polib.mofile(str(catalog.with_suffix(".mo")))
+
+    assert entries.percent_translated() == 100
+    assert {e.msgid: e.msgstr for e in entries} == {e.msgid: e.msgstr for e in compiled}
+    for entry in entries:
+        assert re.findall(r"%\(\w+\)[sd]", entry.msgid) == re.findall(r"%\(\w+\)[sd]", entry.msgstr)
+
+
+def test_every_language_has_a_catalog():
+    assert [path.parent.parent.name for path in CATALOGS] == sorted(set(LANGUAGES) - {"en"})

@@ -1,0 +1,235 @@
+"""The pages that the links in mails lead to where a team has no frontend."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.passwords.tests.test_reset_the_password import token_in
+from accounts.sessions.models import Session
+from accounts.users.models import User
+
+PAGES = [
+    "reset-password",
+    "verify-email",
+    "confirm-email-change",
+    "undo-email-change",
+    "forgot-password",
+]
+NEW = "anotherpassword123"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser():
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def token(client, user, deliver):
+    client.post("/api/v1/auth/forgot-password", {"email": user.email})
+    return token_in(deliver()[-1])
+
+
+def text(page) -> str:
+    return re.sub(r"<[^>]+>", " ", page.content.decode())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_strict_and_whole(browser, name):
+    for address in (f"/account/{name}", f"/account/{name}/"):
+        page = browser.get(address)
+
+        assert page.status_code == 200
+        assert page.headers["Content-Security-Policy"] == (
+            "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self';"
+            " base-uri 'none'; frame-ancestors 'none'"
+        )
+        assert page.headers["Referrer-Policy"] == "same-origin"
+        assert page.headers["Cache-Control"] == "no-store"
+        content = page.content.decode()
+        assert not re.search(r"<script(?! src)|<style| style=| on\w+=", content)
+        assert set(re.findall(r'(?:src|href)="([^"]+)"', content)) <= {
+            "/static/pages/page.css",
+            "/static/pages/token.js",
+        }
+        labelled = set(re.findall(r'<label for="(\w+)"', content))
+        assert labelled == set(re.findall(r' id="(id_\w+)"', content)) - {
+            f"{name}_helptext" for name in labelled
+        }
+
+
+@pytest.mark.parametrize("asset", ["page.css", "token.js"])
+def test_its_assets_are_served_by_us(browser, asset):
+    answer = browser.get(f"/static/pages/{asset}")
+    assert answer.status_code == 200
+    answer.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_with_a_frontend_there_are_no_pages(browser, name, settings):
+    settings.FRONTEND_URL = "https://app.example.com"
+
+    assert browser.get(f"/account/{name}").status_code == 404
+    assert browser.post(f"/account/{name}", {}).status_code == 404
+
+
+def test_another_page_is_not_there(browser):
+    assert browser.get("/account/nowhere").status_code == 404
+    assert browser.get("/account/").status_code == 404
+
+
+def test_a_password_is_set(browser, member, token, user):
+    page = browser.post("/account/reset-password", {"token": token, "password": NEW})
+
+    assert page.status_code == 200
+    assert "Your password is set" in text(page)
+    assert User.objects.get().check_password(NEW)
+    assert not Session.objects.live().exists()
+
+
+@pytest.mark.parametrize("password", [" spaces stay  ", "пароль-долгий"])
+def test_a_password_is_taken_as_it_is_typed(browser, token, password):
+    browser.post("/account/reset-password", {"token": token, "password": password})
+
+    assert User.objects.get().check_password(password)
+
+
+def test_a_refused_password_keeps_the_link(browser, token, user):
+    page = browser.post("/account/reset-password", {"token": token, "password": "short"})
+
+    assert page.status_code == 400
+    content = page.content.decode()
+    assert "This password is too short" in text(page)
+    assert "<title>Error: Set a new password" in content
+    assert f'value="{token}"' in content
+    assert 'aria-invalid="true"' in content
+    assert "short" not in re.findall(r'value="([^"]*)"', content)
+    assert User.objects.get().password == user.password
+    again = browser.post("/account/reset-password", {"token": token, "password": NEW})
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize("name", PAGES[:4])
+def test_a_wrong_link_is_told_with_a_way_on(browser, user, name):
+    form = {"token": "x" * 43, "password": NEW, "current_password": ""}
+    page = browser.post(f"/account/{name}", form)
+
+    assert page.status_code == 400
+    assert "This link is invalid or has expired." in text(page)
+    assert "/account/forgot-password" in page.content.decode()
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"token": "\0", "email": "\0", "password": "\0"},
+        {"token": "x" * 100_000, "email": "x" * 100_000, "password": "x" * 100_000},
+        {"token": ["a", "b"], "email": ["a", "b"]},
+    ],
+    ids=["nothing", "nul", "long", "twice"],
+)
+def test_no_form_is_an_error_of_ours(browser, user, name, form):
+    assert browser.post(f"/account/{name}", form).status_code in {200, 400}
+    assert User.objects.get().password == user.password
+    json = browser.post(f"/account/{name}", "{}", content_type="application/json")
+    assert json.status_code == 400
+
+
+def test_a_foreign_site_cannot_send_a_form(token, user):
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post("/account/reset-password", {"token": token, "password": NEW})
+
+    assert page.status_code == 403
+    assert User.objects.get().password == user.password
+
+
+@pytest.fixture
+def verification(client, deliver):
+    """The token that was mailed to somebody who signed up, and has a session."""
+    person = {"email": "ana@example.com", "password": "securepassword123"}
+    client.post("/api/v1/auth/signup", person)
+    client.post("/api/v1/auth/signin", person)
+    return token_in(deliver()[-1])
+
+
+def test_an_address_is_confirmed_by_who_knows_the_password(browser, verification):
+    form = {"token": verification, "current_password": "securepassword123"}
+    page = browser.post("/account/verify-email", form)
+
+    assert "Your address is confirmed." in text(page)
+    assert User.objects.get().email_verified
+    assert Session.objects.live().exists()
+
+
+def test_a_wrong_password_confirms_nothing(browser, verification):
+    form = {"token": verification, "current_password": "wrong"}
+    page = browser.post("/account/verify-email", form)
+
+    assert page.status_code == 400
+    assert "Current password is incorrect" in text(page)
+    assert not User.objects.get().email_verified
+
+
+def test_without_the_password_everybody_is_put_out(browser, verification):
+    form = {"token": verification, "current_password": ""}
+    page = browser.post("/account/verify-email", form)
+
+    assert "We sent you a link to set a new password." in text(page)
+    assert User.objects.get().email_verified
+    assert not Session.objects.live().exists()
+
+
+def test_an_address_is_changed_and_brought_back(browser, member, deliver):
+    member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
+    page = browser.post("/account/confirm-email-change", {"token": token_in(deliver()[-1])})
+    assert "Your account has its new address." in text(page)
+    assert User.objects.get().email == "new@example.com"
+
+    undo = next(m for m in deliver() if m.to == ["test@example.com"])
+    page = browser.post("/account/undo-email-change", {"token": token_in(undo)})
+    assert "Your address is back" in text(page)
+    assert User.objects.get().email == "test@example.com"
+
+
+def test_a_link_is_asked_for(browser, user, deliver):
+    known = browser.post("/account/forgot-password", {"email": " Test@Example.com"})
+    unknown = browser.post("/account/forgot-password", {"email": "nobody@example.com"})
+
+    assert text(known) == text(unknown)
+    assert [message.to for message in deliver()] == [["test@example.com"]]
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(browser, user, settings):
+    settings.MAIL_RATE_NETWORK = (1, settings.MAIL_RATE_NETWORK[1])
+    browser.post("/account/forgot-password", {"email": user.email})
+
+    page = browser.post("/account/forgot-password", {"email": user.email})
+
+    assert page.status_code == 429
+    assert 1 <= int(page.headers["Retry-After"]) <= 3600
+    assert "Too many attempts, try again later." in text(page)
+
+
+def test_pages_and_their_errors_are_in_spanish_for_who_reads_it(browser, token):
+    headers = {"Accept-Language": "es"}
+    page = browser.get("/account/reset-password", headers=headers)
+    assert '<html lang="es">' in page.content.decode()
+    assert "Elige una contraseña nueva" in text(page)
+
+    form = {"token": token, "password": "short"}
+    refused = browser.post("/account/reset-password", form, headers=headers)
+    assert "contraseña es demasiado corta" in text(refused)
+    form = {"token": "x", "password": NEW}
+    wrong = browser.post("/account/reset-password", form, headers=headers)
+    assert "Este enlace no es válido o ha caducado." in text(wrong)
+
+
+def test_the_api_speaks_english_to_everybody(client, db):
+    body = {"email": "a@example.com", "password": "short"}
+    answer = client.post("/api/v1/auth/signup", body, headers={"Accept-Language": "es"})
+
+    assert answer.json()["detail"].startswith("This password is too short.")
