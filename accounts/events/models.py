@@ -44,8 +44,8 @@ class Name(models.TextChoices):
 
 
 def names() -> list[tuple[str, str]]:
-    """Return the choices, which no migration has to repeat."""
-    return Name.choices
+    """Return the choices, which no migration has to repeat; they are shown as they are written."""
+    return [(name, name) for name in Name.values]
 
 
 class EventQuerySet(models.QuerySet["Event"]):

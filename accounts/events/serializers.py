@@ -25,7 +25,7 @@ class EventSerializer(serializers.Serializer[Event]):
     """Staff stay anonymous: where one of them acted from is not told."""
 
     id = serializers.IntegerField()
-    name = serializers.ChoiceField(Name.choices)
+    name = serializers.ChoiceField(Name.values)
     created_at = serializers.DateTimeField()
     session_id = serializers.UUIDField(allow_null=True, help_text="The session it is about.")
     ip_address = serializers.CharField(allow_null=True)

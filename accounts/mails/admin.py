@@ -1,9 +1,11 @@
 """The queue of mails in the admin, to look at."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from accounts.events.admin import AuditedAdmin
@@ -12,7 +14,7 @@ from accounts.events.admin import AuditedAdmin
 class MailAdmin(AuditedAdmin):
     """What waits, what was sent, and what could not be; no task holds a secret."""
 
-    list_display = ("enqueued_at", "what", "status", "attempts", "run_after", "last_error")
+    list_display = ("enqueued_at", "what", "status", "attempts", "next_attempt", "last_error")
     list_filter = ("status", "enqueued_at")
     ordering = ("-enqueued_at",)
     show_full_result_count = False
@@ -23,7 +25,7 @@ class MailAdmin(AuditedAdmin):
         "attempts",
         "started_at",
         "finished_at",
-        "run_after",
+        "next_attempt",
         "last_error",
     )
 
@@ -36,6 +38,11 @@ class MailAdmin(AuditedAdmin):
     @admin.display
     def attempts(self, mail: DBTaskResult) -> int:
         return len(mail.worker_ids)
+
+    @admin.display(empty_value="")
+    def next_attempt(self, mail: DBTaskResult) -> datetime | None:
+        is_waiting = mail.status == TaskResultStatus.READY and mail.worker_ids
+        return mail.run_after if is_waiting else None
 
     @admin.display(empty_value="")
     def last_error(self, mail: DBTaskResult) -> str:
