@@ -54,13 +54,13 @@ def signup(
     is_taken = emails.is_taken(User.objects.normalize_email(email))
     if is_taken and not is_silent:
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
-    may_mail = is_silent and mails.may_send(User.objects.normalize_email(email), client)
     is_active = settings.SIGNUP_MODE == "open"
     try:
         user = User.objects.prepare(email, password, full_name=full_name, is_active=is_active)
     except Overloaded:
         throttling.give_back(limits)
         raise
+    may_mail = is_silent and mails.may_send(user.email, client)
     is_stored = not is_taken and store(user, client)
     if is_silent:
         if may_mail and not is_stored:

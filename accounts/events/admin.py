@@ -60,7 +60,20 @@ class AuditedAdmin(admin.ModelAdmin):
             raise BadRequest from error
 
 
-class EventAdmin(AuditedAdmin):
+class ReadOnlyAdmin(AuditedAdmin):
+    """A page to look at, where nobody changes anything, whatever his permissions."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class EventAdmin(ReadOnlyAdmin):
     """Everything that happened, to read and to search."""
 
     list_display = ("created_at", "name", "who", "staff", "ip_address", "details_in_short")
@@ -109,12 +122,3 @@ class EventAdmin(AuditedAdmin):
             keys = list(found)
             return queryset.filter(Q(user__in=keys) | Q(staff__in=keys)), False
         return queryset, False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

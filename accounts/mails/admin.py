@@ -1,17 +1,15 @@
 """The queue of mails in the admin, to look at."""
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from accounts.events.admin import AuditedAdmin
+from accounts.events.admin import ReadOnlyAdmin
 
 
-class MailAdmin(AuditedAdmin):
+class MailAdmin(ReadOnlyAdmin):
     """What waits, what was sent, and what could not be; no task holds a secret."""
 
     list_display = ("enqueued_at", "what", "status", "attempts", "next_attempt", "last_error")
@@ -47,12 +45,3 @@ class MailAdmin(AuditedAdmin):
     @admin.display(empty_value="")
     def last_error(self, mail: DBTaskResult) -> str:
         return str(mail.exception_class_path)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

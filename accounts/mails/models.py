@@ -96,4 +96,6 @@ class Link(models.Model):
             raise LinkNotValid
         if self.purpose in (Purpose.VERIFY, Purpose.RESET) and self.email != user.email:
             raise LinkNotValid
+        if self.purpose in (Purpose.RESET, Purpose.CHANGE) and not user.is_active:
+            raise LinkNotValid
         return user

@@ -8,7 +8,6 @@ from django.utils import timezone
 from accounts.clients.client import Client
 from accounts.errors import (
     InvalidToken,
-    LinkNotValid,
     PasswordIncorrect,
     PasswordUnchanged,
     ReauthenticationRequired,
@@ -122,8 +121,6 @@ def reset(token: str, new_password: str, client: Client) -> None:
     password_hash = make_password(new_password)
     with transaction.atomic():
         user = link.consume()
-        if not user.is_active:
-            raise LinkNotValid
         now = timezone.now()
         User.objects.filter(pk=user.pk).update(
             password=password_hash,

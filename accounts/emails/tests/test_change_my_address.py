@@ -114,6 +114,15 @@ def test_a_newer_request_a_new_password_and_time_make_a_link_void(client, member
     assert User.objects.get().email == "test@example.com"
 
 
+def test_a_deactivated_account_keeps_its_address(client, member, mailed):
+    member.post(CHANGE, {"new_email": "new@example.com"})
+    link = mailed("new@example.com")
+    User.objects.update(is_active=False)
+
+    assert_refused(client.post(CONFIRM, {"token": link}))
+    assert User.objects.get().email == "test@example.com"
+
+
 def test_a_link_of_another_purpose_changes_nothing(client, member, mailed, change):
     assert change("new@example.com").status_code == 200
     undo = mailed("test@example.com")
