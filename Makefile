@@ -75,7 +75,7 @@ lint: $(LINTS)  ## Check style, types, migrations and the schema.
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
 	@$(BIN)/python -m bench.flood $(ARGS)
 
-bench-equal-time: $(RUNS)  ## Measure whether the time of a failed sign-in tells anything.
+bench-equal-time: $(RUNS)  ## Measure whether the time of an answer tells who has an account.
 	@$(BIN)/python -m bench.equal_time $(ARGS)
 
 format: $(LINTS)  ## Format the code.
