@@ -75,7 +75,7 @@ def on_starting(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """Let a reloaded worker read the settings anew: it inherits those that this module read."""
     if reload:
-        for name in ("settings", "environment"):
+        for name in ("settings", "options", "environment"):
             sys.modules.pop(f"lazyrabbit.{name}", None)
             vars(lazyrabbit).pop(name, None)
 

@@ -1,9 +1,4 @@
-"""Every setting of the service.
-
-The first half reads what an operator may set, once, from the environment: the README's table and
-``.env.example`` list the same names, and a test compares the three. Unset means safe. The second
-half wires Django from those values, one block per concern.
-"""
+"""Django's settings, one block per concern; what an operator may set is in ``options``."""
 
 import hmac
 import os
@@ -11,100 +6,9 @@ import secrets
 from datetime import timedelta
 from pathlib import Path
 
-from environs import EnvValidationError
-from environs import validate as check
-
-from lazyrabbit.environment import env
+from lazyrabbit.options import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-# --- What an operator may set ---------------------------------------------------------------------
-
-# Where it runs.
-ENVIRONMENT = env.str(
-    "ENVIRONMENT", "development", validate=check.OneOf(["development", "production"])
-)
-DEBUG = env.bool("DEBUG", False)
-PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
-TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
-BACKEND_CORS_ORIGINS = env.origins("BACKEND_CORS_ORIGINS", '["http://localhost:5173"]')
-
-# Mail, and where its links lead.
-EMAIL_URL = env.email_url("EMAIL_URL", "console:")
-EMAIL_FROM = env.str("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>")
-FRONTEND_URL = env.url_prefix("FRONTEND_URL", "")
-EMAIL_VERIFICATION = env.str(
-    "EMAIL_VERIFICATION", "optional", validate=check.OneOf(["none", "optional", "required"])
-)
-
-# Where the data is.
-DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
-
-# Keys and tokens.
-SECRET_KEY = env.str("SECRET_KEY", "")
-JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", "")
-ALGORITHM = env.str("ALGORITHM", "HS256", validate=check.OneOf(["HS256", "HS384", "HS512"]))
-ACCESS_TOKEN_EXPIRE_MINUTES = env.int(
-    "ACCESS_TOKEN_EXPIRE_MINUTES", 15, validate=check.Range(1, 24 * 60)
-)
-REFRESH_TOKEN_EXPIRE_DAYS = env.int("REFRESH_TOKEN_EXPIRE_DAYS", 7, validate=check.Range(1, 3650))
-REFRESH_GRACE_SECONDS = env.int("REFRESH_GRACE_SECONDS", 10, validate=check.Range(0, 60))
-
-# Sessions.
-SESSION_MAX_DAYS = env.int("SESSION_MAX_DAYS", 30, validate=check.Range(1, 3650))
-SESSIONS_PER_USER = env.int("SESSIONS_PER_USER", 50, validate=check.Range(1, 10_000))
-SESSION_RETENTION_DAYS = env.int("SESSION_RETENTION_DAYS", 90, validate=check.Range(0, 3650))
-EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 400, validate=check.Range(1, 3650))
-REAUTHENTICATION_MINUTES = env.int(
-    "REAUTHENTICATION_MINUTES", 60, validate=check.Range(0, 30 * 24 * 60)
-)
-
-# Passwords.
-HASHING_QUEUE = env.int("HASHING_QUEUE", 3, validate=check.Range(0, 1000))
-
-# Who may sign up.
-SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))
-
-# Limits. Of sign-ins only failures count.
-THROTTLING = env.bool("THROTTLING", True)
-SIGNIN_RATE_ACCOUNT_NETWORK = env.rate("SIGNIN_RATE_ACCOUNT_NETWORK", "5/5m")
-SIGNIN_RATE_ACCOUNT = env.rate("SIGNIN_RATE_ACCOUNT", "10/5m")
-SIGNIN_RATE_NETWORK = env.rate("SIGNIN_RATE_NETWORK", "30/1m")
-MAIL_RATE_NETWORK = env.rate("MAIL_RATE_NETWORK", "20/1h")
-MAIL_RATE_ACCOUNT = env.rate("MAIL_RATE_ACCOUNT", "5/1h")
-SIGNUP_RATE_NETWORK = env.rate("SIGNUP_RATE_NETWORK", "60/1h")
-
-
-def mistakes() -> list[str]:
-    """Return one line for each setting that cannot be used, with the name of its variable."""
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        told: dict[str, list[str]] = dict(error.error_messages)  # type: ignore[arg-type]
-        return [f"{name}: {' '.join(messages)}" for name, messages in told.items()]
-    if ENVIRONMENT != "production":
-        return []
-    wrong = {
-        "SECRET_KEY: Expected at least 32 random characters in production.": len(SECRET_KEY) < 32,
-        "DEBUG: Expected false in production.": DEBUG,
-        "EMAIL_URL: Expected a mail server in production, like smtps://USER:PASSWORD@HOST.": (
-            "console" in EMAIL_URL["EMAIL_BACKEND"]
-        ),
-        "THROTTLING: Expected true in production.": not THROTTLING,
-        "ALLOWED_HOSTS: Expected the names of this service in production, not *.": (
-            not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS
-        ),
-    }
-    return [line for line, is_wrong in wrong.items() if is_wrong]
-
-
-if lines := mistakes():
-    raise SystemExit("\n".join(["The settings cannot be used:", *lines]))
-
-
-# --- What follows from it -------------------------------------------------------------------------
 
 # On a laptop a key of its own for each process will do; `make run` writes a lasting one.
 SECRET_KEY = SECRET_KEY or secrets.token_urlsafe(64)

@@ -11,7 +11,7 @@ import pytest
 from lazyrabbit.environment import parse_email_url
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/settings.py").read_text()))
+NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
 KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the process sees of ours.
 PRODUCTION = {
     "ENVIRONMENT": "production",
