@@ -117,6 +117,7 @@ def test_all_mistakes_are_told_at_once():
         ("ALLOWED_HOSTS", "accounts.example.com, *"),
         ("EMAIL_URL", "console:"),
         ("EMAIL_URL", ""),
+        ("THROTTLING", "false"),
     ],
 )
 def test_production_refuses_what_is_only_good_for_a_laptop(name, value):
@@ -125,6 +126,20 @@ def test_production_refuses_what_is_only_good_for_a_laptop(name, value):
 
     assert loaded.returncode == 1
     assert loaded.stderr.splitlines()[1].startswith(f"{name}: ")
+
+
+def test_production_too_tells_all_mistakes_at_once():
+    loaded = load(ENVIRONMENT="production", DEBUG="true", PORT="x", EMAIL_URL="x", THROTTLING="no")
+
+    told = loaded.stderr.strip().splitlines()[1:]
+    assert sorted(line.partition(":")[0] for line in told) == [
+        "ALLOWED_HOSTS",
+        "DEBUG",
+        "EMAIL_URL",
+        "PORT",
+        "SECRET_KEY",
+        "THROTTLING",
+    ]
 
 
 def test_lists_may_have_spaces_and_origins_a_slash():
