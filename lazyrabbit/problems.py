@@ -1,9 +1,13 @@
 """The one shape of an error response: problem details for HTTP APIs (RFC 9457)."""
 
+import logging
+import sqlite3
+import sys
 from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, InternalError, OperationalError, connections
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -14,7 +18,38 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+logger = logging.getLogger(__name__)
+
 CONTENT_TYPE = "application/problem+json"
+READ_ONLY = "25006"  # PostgreSQL's code, which psycopg calls an internal error.
+NOT_SQL = sqlite3.SQLITE_ERROR  # A table that is missing, say, which SQLite calls operational.
+
+
+class Unavailable(exceptions.APIException):
+    """The database is away, hangs, is full or may only be read: later it will do."""
+
+    status_code = 503
+    default_detail = "The service is not available right now, try again in a few seconds."
+    default_code = "unavailable"
+    wait = 5  # In seconds, sent as Retry-After.
+
+
+def database_trouble(exception: BaseException | None) -> Unavailable | None:
+    """Return what to answer if this is trouble with the database, and say so in one log line.
+
+    The connection is closed after the request: the next one may lead to a server that is well.
+    """
+    cause = getattr(exception, "__cause__", None)
+    code = getattr(cause, "sqlstate", getattr(cause, "sqlite_errorcode", None))
+    is_read_only = isinstance(exception, InternalError) and code == READ_ONLY
+    is_trouble = isinstance(exception, OperationalError | InterfaceError) and code != NOT_SQL
+    if not is_read_only and not is_trouble:
+        return None
+    for connection in connections.all(initialized_only=True):
+        connection.close_at = 0  # In the past.
+    told = str(exception).partition("\n")[0]
+    logger.error("database_trouble code=%s %s", code, told)
+    return Unavailable()
 
 
 def problem(  # noqa: PLR0913, PLR0917 (the members of the body)
@@ -67,7 +102,7 @@ class ProblemHandler(ExceptionHandler):
         if isinstance(exc, SuspiciousOperation):
             return exceptions.ParseError("The request is malformed.", "bad_request")
         converted: Exception = super().convert_known_exceptions(exc)
-        return converted
+        return database_trouble(exc) or converted
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         if isinstance(exc, exceptions.APIException):
@@ -94,6 +129,15 @@ def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonRe
     return JsonResponse(body, json_dumps_params=compact, status=status, content_type=CONTENT_TYPE)
 
 
+def from_exception(request: HttpRequest, exception: exceptions.APIException) -> JsonResponse:
+    """Return the problem for an error of the API outside its views."""
+    detail: Any = exception.detail
+    response = respond(request, exception.status_code, str(detail.code), str(detail))
+    if wait := getattr(exception, "wait", None):
+        response.headers["Retry-After"] = str(wait)
+    return response
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer what Django finds suspicious: a host that is not ours, a body that is too large."""
     if isinstance(exception, RequestDataTooBig):
@@ -115,4 +159,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Answer what no view raised: trouble with the database can meet any middleware."""
+    if trouble := database_trouble(sys.exc_info()[1]):
+        return from_exception(request, trouble)
     return respond(request, 500, "error", "Something went wrong on our side.")

@@ -4,7 +4,7 @@ import logging
 import time
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError, close_old_connections, models
+from django.db import Error, connections, models
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks.base import TaskResultStatus
@@ -75,8 +75,8 @@ class Sender(Worker):
             try:
                 recover()
                 self.run()
-            except (OperationalError, InterfaceError) as error:
+            except Error as error:
                 logger.warning("The database cannot be used: %s", type(error).__name__)
-                close_old_connections()
+                connections.close_all()
             if self.running:
                 time.sleep(PAUSE)

@@ -3,8 +3,10 @@
 import itertools
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,15 @@ def test_8_processes_sign_up_800_people_and_nothing_is_locked_or_lost(environmen
     ]
 
     assert [statuses(process) for process in processes] == [[201] * 100] * 8
+
+
+def test_a_database_that_another_program_holds_is_a_503(environment, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "app.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert statuses(start(environment, 1, "late@example.com")) == [503]
+        other.rollback()
+
+    assert statuses(start(environment, 1, "late@example.com")) == [201]
 
 
 def test_of_16_parallel_sign_ups_of_one_address_one_wins(environment):

@@ -1,0 +1,52 @@
+"""Django's PostgreSQL, except that nobody waits long for a server in trouble."""
+
+import select
+from typing import Any, TypeVar
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg import IsolationLevel, errors
+from psycopg.abc import PQGen
+
+Result = TypeVar("Result")
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that breaks when an answer takes longer than ``seconds``; 0: never.
+
+    ``statement_timeout`` is the server's to keep, and a server that hangs keeps nothing.
+    """
+
+    seconds: float = 0
+
+    def wait(
+        self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
+    ) -> Result:
+        """Return what the server answers. Raises OperationalError."""
+        try:
+            return super().wait(gen, interval, timeout or self.seconds or None)
+        except errors._WaitTimeout as error:
+            self.pgconn.finish()
+            raise errors.OperationalError("The server does not answer.") from error
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Each thread keeps its connection, and has another one as soon as anything is odd about it."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        seconds = conn_params.pop("answer_timeout")
+        connection = BoundedConnection.connect(**conn_params)
+        connection.seconds = seconds
+        return connection
+
+    def is_usable(self) -> bool:
+        """Return whether the server has not closed the connection.
+
+        That costs no question: a server that says something unasked says farewell.
+        """
+        if self.connection is None or self.connection.closed:
+            return False
+        said = select.poll()
+        said.register(self.connection.pgconn.socket, select.POLLIN)
+        return not said.poll(0)
