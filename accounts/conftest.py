@@ -165,6 +165,22 @@ def staff(db):
 
 
 @pytest.fixture
+def person(live_server, tmp_path):
+    """Give somebody a browser that likes this language best."""
+    from accounts.tests.browser import Person  # noqa: PLC0415 (few tests need Selenium)
+
+    people = []
+
+    def person(language: str = "en") -> Person:
+        people.append(Person(live_server.url, tmp_path / language, language))
+        return people[-1]
+
+    yield person
+    for one in people:
+        one.browser.quit()
+
+
+@pytest.fixture
 def race(transactional_db):
     """Call functions at the same instant, a thread each, and return what came of each."""
 
@@ -203,6 +219,7 @@ class Node:
             "PORT": str(self.port),
             "SECRET_KEY": settings.SECRET_KEY,
             "HASHING_QUEUE": "1000",
+            "TRUSTED_PROXIES": "127.0.0.0/8",
             "PYTHON_DOTENV_DISABLED": "1",
             "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}",
         }
@@ -218,8 +235,9 @@ class Node:
         raise AssertionError("the node did not start")
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as server:
-            server.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            server.request("POST", path, json.dumps(body), headers)
             answer = server.getresponse()
             content = answer.read()
             return answer.status, json.loads(content) if content else None

@@ -45,11 +45,6 @@ def operation(  # noqa: PLR0913, PLR0917 (the columns of a table)
 class JSONViewSet(ViewSet):
     """What both kinds share."""
 
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        """Keep tokens and personal data out of every cache (RFC 6749, section 5.1)."""
-        return {**super().default_response_headers, "Cache-Control": "no-store"}
-
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Answer with the allowed methods; what they take is in the schema."""
         return Response(status=204)

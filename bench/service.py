@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).parent.parent
-JSON = {"Content-Type": "application/json"}
+JSON = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}  # As from a proxy.
 PASSWORD = "correct horse battery staple"  # noqa: S105 (of users who live for a minute)
 LIMITS = (
     "SIGNIN_RATE_ACCOUNT_NETWORK",
@@ -39,6 +39,7 @@ def environment(database_url: str) -> dict[str, str]:
         "ENVIRONMENT": "production",
         "EMAIL_URL": "smtp://127.0.0.1",
         "ALLOWED_HOSTS": "127.0.0.1",
+        "TRUSTED_PROXIES": "127.0.0.0/8",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "DATABASE_URL": database_url,
         "PORT": str(port),

@@ -16,8 +16,10 @@ from gunicorn import util
 load_dotenv(Path(__file__).parent.parent / ".env")
 
 import lazyrabbit  # noqa: E402
-from lazyrabbit import settings  # noqa: E402 (it reads what was just loaded)
+from lazyrabbit import headers, settings  # noqa: E402 (it reads what was just loaded)
 
+# Of whom X-Forwarded-Proto is believed, which says that a request came over HTTPS.
+forwarded_allow_ips = ",".join(map(str, settings.TRUSTED_PROXIES))
 wsgi_app = "lazyrabbit.wsgi:application"
 bind = f"127.0.0.1:{settings.PORT}"
 worker_class = "gthread"
@@ -47,11 +49,14 @@ def write_problem(client: socket.socket, status: int, reason: str, message: str)
         "request_id": uuid4().hex,
     }
     content = json.dumps(body).encode()
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\n"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(content)}\r\n\r\n"
-    )
-    util.write_nonblock(client, head.encode() + content)
+    told = {
+        **headers.API,
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": len(content),
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {told[name]}" for name in told), "\r\n"]
+    util.write_nonblock(client, "\r\n".join(lines).encode() + content)
 
 
 util.write_error = write_problem  # There is no setting for it.

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail
 
-from lazyrabbit.problems import CONTENT_TYPE, respond
+from lazyrabbit.headers import headers_for
+from lazyrabbit.problems import CONTENT_TYPE, database_trouble, from_exception, respond
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -24,6 +26,35 @@ class RequestIDMiddleware:
         response = self.get_response(request)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class HeadersMiddleware:
+    """Send the headers that keep a browser from doing what it should not."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in headers_for(request.path).items():
+            response.headers[name] = value
+        return response
+
+
+class HTTPSMiddleware:
+    """Refuse to answer the API over plain HTTP; Django's own middleware redirects pages.
+
+    A redirect would hide that a frontend sends passwords and tokens in the clear each time.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.is_api = re.compile(r"/api/(?!health)").match
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and self.is_api(request.path) and not request.is_secure():
+            return respond(request, 403, "https_required", "Use https, not http.")
+        return self.get_response(request)
 
 
 class WellFormedMiddleware:
@@ -57,7 +88,7 @@ def has_nul(request: HttpRequest) -> bool:
 
 
 class ProblemMiddleware:
-    """Answer an error of the API that a page met, like the admin's sign-in form, with a problem.
+    """Answer with a problem what a page met: an error of the API, trouble with the database.
 
     REST framework does so for its own views; from any other one it would be a 500.
     """
@@ -69,10 +100,7 @@ class ProblemMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, APIException) or not isinstance(exception.detail, ErrorDetail):
-            return None
-        detail = exception.detail
-        response = respond(request, exception.status_code, str(detail.code), str(detail))
-        if wait := getattr(exception, "wait", None):
-            response.headers["Retry-After"] = str(wait)
-        return response
+        error = database_trouble(exception) or exception
+        if isinstance(error, APIException) and isinstance(error.detail, ErrorDetail):
+            return from_exception(request, error)
+        return None

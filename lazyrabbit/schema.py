@@ -44,10 +44,12 @@ PROBLEM = {
 # Whatever the operation, its host, its method and its body can be wrong, and so can we.
 ANYWHERE = [
     (400, "bad_request", "The request is malformed."),
+    (403, "https_required", "Use https, not http."),
     (405, "method_not_allowed", "This method is not allowed here."),
     (411, "length_required", "Send a Content-Length header."),
     (431, "bad_request", "The request is malformed or too large."),
     (500, "error", "Something went wrong on our side."),
+    (503, problems.Unavailable.default_code, problems.Unavailable.default_detail),
 ]
 BODY_ERRORS = (
     (400, "parse_error", "The request body is not valid JSON (line 1, column 2)."),

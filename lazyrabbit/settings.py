@@ -3,6 +3,7 @@
 import hmac
 import os
 import secrets
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,8 +33,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
+    "lazyrabbit.middleware.HeadersMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "lazyrabbit.middleware.HTTPSMiddleware",
     "lazyrabbit.middleware.WellFormedMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -47,8 +50,21 @@ MIDDLEWARE = [
 ROOT_URLCONF = "lazyrabbit.urls"
 WSGI_APPLICATION = "lazyrabbit.wsgi.application"
 APPEND_SLASH = False  # Both spellings of an API path work, without a redirect.
-SESSION_COOKIE_AGE = 12 * 60 * 60  # Of the admin, in seconds: a working day.
 CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
+
+# HTTPS, and cookies that nothing but this host over HTTPS sets (RFC 6265bis, section 4.1.3.2).
+IS_PRODUCTION = ENVIRONMENT == "production"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^api/"]
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
+SECURE_REFERRER_POLICY = "no-referrer"  # headers.py says where not.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # To preload HSTS is the domain's owner's decision.
+SESSION_COOKIE_NAME = "__Host-sessionid" if IS_PRODUCTION else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_PRODUCTION else "csrftoken"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 60 * 60  # Of the admin, in seconds: a working day.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -71,7 +87,7 @@ EMAIL_TIMEOUT = 10  # Seconds for each answer of the mail server.
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
 # Without a frontend, links lead to pages of our own; never to wherever a request says it came.
 HOST = ALLOWED_HOSTS[0].lstrip(".")
-ORIGIN = f"https://{HOST}" if ENVIRONMENT == "production" else f"http://127.0.0.1:{PORT}"
+ORIGIN = f"https://{HOST}" if IS_PRODUCTION else f"http://127.0.0.1:{PORT}"
 LINK_URL = FRONTEND_URL or f"{ORIGIN}/account"
 
 # Languages and time. The API speaks English; mails and pages what their readers like best.
@@ -82,7 +98,7 @@ USE_TZ = True
 
 # The processes of a node, and in each the threads that answer requests.
 CORES = os.cpu_count() or 1
-WORKERS = CORES if ENVIRONMENT == "production" else 1
+WORKERS = CORES if IS_PRODUCTION else 1
 THREADS = 8
 
 # The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
@@ -99,11 +115,18 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 else:
-    # In seconds to connect, and for a statement and a lock in milliseconds.
+    # Each thread keeps its connection. In milliseconds for a statement, a lock, a transaction that
+    # nobody goes on with, and for a network that took what was sent; in seconds to connect, and for
+    # an answer of a server that keeps none of these. Only a migration may take its time.
+    STATEMENT = 0 if sys.argv[1:2] == ["migrate"] else 4000
+    DATABASE["ENGINE"] = "lazyrabbit.postgresql"
+    DATABASE["CONN_MAX_AGE"] = None
     DATABASE["OPTIONS"] = {
         "connect_timeout": 2,
-        "options": "-c statement_timeout=5000 -c lock_timeout=2000",
-        "pool": {"min_size": 1, "max_size": 2 * THREADS, "timeout": 5},
+        "tcp_user_timeout": 5000,
+        "answer_timeout": STATEMENT and 5,
+        "options": f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
+        " -c idle_in_transaction_session_timeout=10000",
         **DATABASE.get("OPTIONS", {}),
     }
 
@@ -184,6 +207,7 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "lazyrabbit" / "static"]
 WHITENOISE_USE_FINDERS = True
 
 LOGGING = {

@@ -6,7 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import (
     SpectacularRedocView,
-    SpectacularSwaggerView,
+    SpectacularSwaggerSplitView,
 )
 
 from accounts.pages.views import PageView
@@ -15,7 +15,7 @@ from lazyrabbit.health import HealthView
 
 FAVICON = "drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"
 PAGE = {"url_name": "schema", "http_method_names": ["get", "head"]}
-docs = SpectacularSwaggerView.as_view(**PAGE)
+docs = SpectacularSwaggerSplitView.as_view(**PAGE, template_name="docs.html")
 redoc = SpectacularRedocView.as_view(**PAGE, template_name="redoc.html")
 
 urlpatterns = [

@@ -14,17 +14,6 @@ from accounts.clients.client import Client
 from accounts.errors import Overloaded, TooManyAttempts
 from accounts.pages.forms import FORMS, PageForm
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
-    ),
-    # With no referrer at all a browser names no origin either, and the form's is checked. The
-    # token is in the fragment, which no referrer holds.
-    "Referrer-Policy": "same-origin",
-}
-
 
 class PageView(FormView[PageForm]):
     """One page for each kind of link, in the language that the person likes best.
@@ -43,8 +32,7 @@ class PageView(FormView[PageForm]):
             response: Any = super().dispatch(request, *args, **kwargs)
             if hasattr(response, "render"):
                 response.render()  # While its language is active.
-        for name, value in HEADERS.items():
-            response.headers[name] = value
+        response.headers["Cache-Control"] = "no-store"
         return response  # type: ignore[no-any-return]
 
     def get_form_kwargs(self) -> dict[str, Any]:

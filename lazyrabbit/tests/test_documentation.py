@@ -20,13 +20,11 @@ def test_the_documentation_loads_nothing_from_another_host(client, address):
     addresses = re.findall(r'(?:src|href)="([^"]+)"', page.content.decode())
     assert addresses
     for asset in addresses:
-        assert asset.startswith(("/static/", "data:")), asset
+        assert asset.startswith(("/static/", "/docs", "data:")), asset
 
 
 def test_redoc_forbids_the_logo_that_its_bundle_asks_another_host_for(client):
-    page = client.get("/redoc").content.decode()
-
-    assert """http-equiv="Content-Security-Policy" content="img-src 'self' data:\"""" in page
+    assert "img-src 'self' data:;" in client.get("/redoc").headers["Content-Security-Policy"]
 
 
 @pytest.mark.postgresql
@@ -37,7 +35,7 @@ def test_no_statement_and_no_lock_waits_for_long():
             cursor.execute(f"SHOW {name}").fetchone()[0]
             for name in ("statement_timeout", "lock_timeout")
         ]
-    assert limits == ["5s", "2s"]
+    assert limits == ["4s", "2s"]
 
 
 def test_a_stale_token_does_not_close_the_documentation(client):
