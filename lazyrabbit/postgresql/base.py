@@ -7,6 +7,7 @@ import psycopg
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, errors
 from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
 
 Result = TypeVar("Result")
 
@@ -41,11 +42,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def is_usable(self) -> bool:
-        """Return whether the server has not closed the connection.
+        """Return whether the server has not closed the connection, and no transaction has failed.
 
         That costs no question: a server that says something unasked says farewell.
         """
         if self.connection is None or self.connection.closed:
+            return False
+        if self.connection.info.transaction_status == TransactionStatus.INERROR:
             return False
         said = select.poll()
         said.register(self.connection.pgconn.socket, select.POLLIN)
