@@ -1,9 +1,13 @@
 """Server settings: ``gunicorn -c python:lazyrabbit.gunicorn``."""
 
+import itertools
 import json
 import os
+import shutil
 import socket
 import sys
+import tempfile
+import time
 from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
@@ -12,11 +16,13 @@ from uuid import uuid4
 
 from dotenv import load_dotenv
 from gunicorn import util
+from prometheus_client import multiprocess, values
 
 load_dotenv(Path(__file__).parent.parent / ".env")
 
 import lazyrabbit  # noqa: E402
 from lazyrabbit import headers, settings  # noqa: E402 (it reads what was just loaded)
+from lazyrabbit.draining import draining  # noqa: E402
 
 # Of whom X-Forwarded-Proto is believed, which says that a request came over HTTPS.
 forwarded_allow_ips = ",".join(map(str, settings.TRUSTED_PROXIES))
@@ -24,10 +30,16 @@ wsgi_app = "lazyrabbit.wsgi:application"
 bind = f"127.0.0.1:{settings.PORT}"
 worker_class = "gthread"
 threads = settings.THREADS
-reload = settings.ENVIRONMENT == "development"
+reload = not settings.IS_PRODUCTION
 workers = settings.WORKERS
-accesslog = "-" if reload else None
+graceful_timeout = 20  # Seconds that a request has to end when its worker is told to stop.
+keepalive = 5
+# A worker is replaced now and then, not all at once, so that nothing that leaks grows for ever.
+max_requests, max_requests_jitter = (0, 0) if reload else (200_000, 50_000)
 control_socket_disable = True
+logconfig_dict = settings.LOGGING
+# Each worker counts in files of its own, which any of them adds up for Prometheus.
+counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="accounts-metrics-")
 
 WELCOME = f"""
   Lazy Rabbit accounts
@@ -64,9 +76,12 @@ util.write_error = write_problem  # There is no setting for it.
 
 def on_starting(server: Any) -> None:
     """Say in one sentence what is wrong, also that the port is taken, instead of trying it."""
-    if settings.ENVIRONMENT == "production" and not settings.TRUSTED_PROXIES:
-        server.log.warning("TRUSTED_PROXIES is empty: behind a proxy, all people share its limits.")
-    if "GUNICORN_FD" in os.environ:  # A new version takes over the old one's sockets.
+    if settings.IS_PRODUCTION and not settings.TRUSTED_PROXIES:
+        server.log.warning(
+            "TRUSTED_PROXIES is empty: no proxy is believed that a request came over HTTPS, and"
+            " the API answers nothing else."
+        )
+    if {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # The sockets are open already.
         return
     for host, port in server.cfg.address:
         with socket.socket() as attempt:
@@ -77,8 +92,22 @@ def on_starting(server: Any) -> None:
                 sys.exit(f"Port {port} is in use: stop what listens there, or say PORT=8001.")
 
 
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the lowest number that is free, so that it goes on with an earlier's files.
+
+    By their process numbers there would be more and more files.
+    """
+    taken = {other.number for other in server.WORKERS.values()}
+    worker.number = next(number for number in itertools.count() if number not in taken)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    multiprocess.mark_process_dead(worker.number)
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Let a reloaded worker read the settings anew: it inherits those that this module read."""
+    values.ValueClass = values.MultiProcessValue(lambda: worker.number)
     if reload:
         for name in ("settings", "options", "environment"):
             sys.modules.pop(f"lazyrabbit.{name}", None)
@@ -94,5 +123,18 @@ def post_worker_init(worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
+    """Say where everything is; and, told to stop, let load balancers know before it happens."""
     if reload:
         print(WELCOME, flush=True)  # noqa: T201 (to the person who started it)
+    stop = server.handle_term
+
+    def drain_and_stop() -> None:
+        draining.set()
+        time.sleep(settings.DRAIN_SECONDS)
+        stop()
+
+    server.handle_term = drain_and_stop  # There is no hook for it.
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(counts, ignore_errors=True)

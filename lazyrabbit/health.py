@@ -1,10 +1,24 @@
 """What a load balancer asks."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from accounts.mails import flows as mails
+from lazyrabbit.draining import draining
+
+PATIENCE = 0.9  # Seconds for all checks together.
+LATE = timedelta(minutes=5)
 
 
 class HealthView(APIView):
@@ -22,3 +36,37 @@ class HealthView(APIView):
         It looks at nothing else: a database in trouble is no reason to kill the process.
         """
         return Response({"status": "healthy"})
+
+
+# When the database hangs, it is this thread that waits, and whoever asks is answered all the same.
+checker = ThreadPoolExecutor(1, "ready")
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 if this node should be sent requests, else 503, within a second.
+
+    Late mail is told and is no reason for a 503: it would take every node out at once.
+    """
+    checks = {"database": False, "migrations": False, "mail": False}
+    checking: Future[None] = checker.submit(check, checks)
+    with suppress(TimeoutError):
+        checking.result(PATIENCE)
+    checking.cancel()  # If its turn has not come yet.
+    found = {**checks, "draining": draining.is_set()}
+    is_ready = found["database"] and found["migrations"] and not found["draining"]
+    status = "ready" if is_ready else "not ready"
+    return JsonResponse({"status": status, "checks": found}, status=200 if is_ready else 503)
+
+
+def check(checks: dict[str, bool]) -> None:
+    """Set what is well to True."""
+    try:
+        executor = MigrationExecutor(connection)  # It reads which ones are applied.
+        checks["database"] = True
+        checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        checks["mail"] = mails.backlog().seconds < LATE.total_seconds()
+    except Error:
+        return
+    finally:
+        connection.close()  # That a new one can be had is part of what is asked.

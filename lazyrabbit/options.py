@@ -18,6 +18,10 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
 BACKEND_CORS_ORIGINS = env.origins("BACKEND_CORS_ORIGINS", '["http://localhost:5173"]')
 
+# Who watches it.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+DRAIN_SECONDS = env.int("DRAIN_SECONDS", 0, validate=check.Range(0, 300))
+
 # Mail, and where its links lead.
 EMAIL_URL = env.email_url("EMAIL_URL", "console:")
 EMAIL_FROM = env.str("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>")
@@ -85,6 +89,7 @@ def unsafe() -> dict[str, list[str]]:
         "DEBUG": ("false", DEBUG),
         "EMAIL_URL": ("a mail server, like smtps://USER:PASSWORD@HOST,", is_console),
         "THROTTLING": ("true", not THROTTLING),
+        "METRICS_TOKEN": ("16 random characters or none", 0 < len(METRICS_TOKEN or "") < 16),
         "ALLOWED_HOSTS": ("the names of this service, not *,", not hosts or "*" in hosts),
     }
     return {

@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from lazyrabbit import logging
 from lazyrabbit.options import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
+    "lazyrabbit.observation.ObservationMiddleware",
     "lazyrabbit.middleware.HeadersMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -55,7 +57,7 @@ CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 # HTTPS, and cookies that nothing but this host over HTTPS sets (RFC 6265bis, section 4.1.3.2).
 IS_PRODUCTION = ENVIRONMENT == "production"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^api/"]
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
 SECURE_REFERRER_POLICY = "no-referrer"  # headers.py says where not.
@@ -97,7 +99,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # The processes of a node, and in each the threads that answer requests.
-CORES = os.cpu_count() or 1
+CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 WORKERS = CORES if IS_PRODUCTION else 1
 THREADS = 8
 
@@ -210,19 +212,4 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "lazyrabbit" / "static"]
 WHITENOISE_USE_FINDERS = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        # One's own handlers instead of Django's; a client's mistake (4xx) is no news of ours.
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.request": {"level": "ERROR"},
-        "django.security": {"level": "CRITICAL"},
-        # The worker looks into the queue every second; what fails is said by accounts.mails.
-        "django_tasks": {"level": "CRITICAL"},
-        "django_tasks_db": {"level": "WARNING"},
-    },
-}
+LOGGING = logging.configuration(is_json=IS_PRODUCTION)

@@ -10,8 +10,7 @@ from drf_spectacular.views import (
 )
 
 from accounts.pages.views import PageView
-from lazyrabbit import problems, schema
-from lazyrabbit.health import HealthView
+from lazyrabbit import health, metrics, problems, schema
 
 FAVICON = "drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"
 PAGE = {"url_name": "schema", "http_method_names": ["get", "head"]}
@@ -22,11 +21,13 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", RedirectView.as_view(pattern_name="docs")),
     path("api/v1/", include("accounts.urls")),
-    re_path(r"^api/health/?$", HealthView.as_view(), name="health"),
+    re_path(r"^api/health/?$", health.HealthView.as_view(), name="health"),
+    re_path(r"^api/health/ready/?$", health.ready, name="ready"),
     re_path(r"^api/v1/openapi\.json/?$", schema.view, name="schema"),
     re_path(r"^docs/?$", docs, name="docs"),
     re_path(r"^redoc/?$", redoc, name="redoc"),
     re_path(r"^account/(?P<name>[a-z-]+)/?$", PageView.as_view(), name="account"),
+    path("metrics", metrics.view, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url=static(FAVICON))),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

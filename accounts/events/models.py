@@ -9,10 +9,12 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from prometheus_client import Counter
 
 from accounts.clients.client import Client
 
 logger = logging.getLogger(__name__)
+EVENTS = Counter("events", "Events of the audit log, by name and reason.", ["event", "reason"])
 
 
 class Name(models.TextChoices):
@@ -66,7 +68,22 @@ class EventQuerySet(models.QuerySet["Event"]):
 
     def write(self, events: "Iterable[Event]") -> None:
         for event in Event.objects.bulk_create(events):
-            transaction.on_commit(partial(logger.info, "%s", event))
+            transaction.on_commit(partial(publish, event))
+
+
+def publish(event: "Event") -> None:
+    """Log and count an event that was written down."""
+    EVENTS.labels(event.name, event.details.get("reason", "")).inc()
+    fields = {
+        "event": event.name,
+        "user_id": event.user_id,
+        "session_id": event.session_id and str(event.session_id),
+        "staff_id": event.staff_id,
+        "address": event.ip_address,
+        "request_id": event.request_id,
+        "details": event.details,
+    }
+    logger.info("%s", event, extra=fields)
 
 
 class Event(models.Model):

@@ -1,6 +1,10 @@
 """Put a mail into the queue, in the transaction that it tells about."""
 
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, F, Min, When
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult, get_date_max
 
 from accounts.clients.client import Client
 from accounts.errors import TooManyAttempts
@@ -10,6 +14,21 @@ from accounts.mails.models import Link, Purpose
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import limit
 from accounts.users.models import User
+
+
+class Backlog(NamedTuple):
+    """How many mails could be sent now, and for how many seconds the oldest of them could."""
+
+    number: int
+    seconds: float
+
+
+def backlog() -> Backlog:
+    """Return what waits for a worker; what waits for its next attempt is not due."""
+    since = Case(When(run_after=get_date_max(), then=F("enqueued_at")), default=F("run_after"))
+    due = DBTaskResult.objects.ready().aggregate(number=Count("pk"), oldest=Min(since))
+    oldest = due["oldest"]
+    return Backlog(due["number"], (timezone.now() - oldest).total_seconds() if oldest else 0.0)
 
 
 def notify(template: str, user: User, client: Client, **context: Any) -> None:

@@ -7,11 +7,13 @@ from math import ceil
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from prometheus_client import metrics
 
 from accounts.errors import TooManyAttempts
 from accounts.throttling.limits import Limit
 from accounts.throttling.models import Counter
 
+REFUSALS = metrics.Counter("limits_reached", "Attempts refused, by limit.", ["limit"])
 # Writes into the audit log that the limit of this name was reached.
 Report = Callable[[str], None]
 
@@ -47,6 +49,7 @@ def refuse_if_reached(limits: list[Limit], report: Report) -> None:
         for counter in reached:
             if not counter.reported:
                 report_once(by_key[counter.key], report)
+            REFUSALS.labels(by_key[counter.key].name).inc()
         raise TooManyAttempts(max(1, ceil(max(c.seconds_left(now) for c in reached))))
 
 

@@ -5,16 +5,20 @@ import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
+from prometheus_client import Gauge
 
 from accounts.errors import Overloaded
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
+QUEUED = Gauge("hashes_queued", "Passwords waiting for their hash.", multiprocess_mode="livesum")
+RUNNING = Gauge("hashes_in_progress", "Passwords being hashed.", multiprocess_mode="livesum")
 # Of two threads that both want a core, the one ten steps nicer gets about a tenth of it.
 NICENESS = 10
 
@@ -67,9 +71,17 @@ class HashingPool:
         if not self.places.acquire(blocking=False):
             raise Overloaded
         try:
-            return self.threads.submit(function, *args, **kwargs).result()
+            QUEUED.inc()
+            return self.threads.submit(counted, partial(function, *args, **kwargs)).result()
         finally:
             self.places.release()
+
+
+def counted(function: Callable[[], Result]) -> Result:
+    """Call the function, whose turn has come."""
+    QUEUED.dec()
+    with RUNNING.track_inprogress():
+        return function()
 
 
 pool = HashingPool(settings.HASHING_THREADS, settings.HASHING_QUEUE)

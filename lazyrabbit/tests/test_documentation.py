@@ -45,15 +45,6 @@ def test_a_stale_token_does_not_close_the_documentation(client):
     assert client.get("/api/v1/openapi.json").status_code == 200
 
 
-@pytest.mark.parametrize("address", ["/api/health", "/api/health/"])
-@pytest.mark.parametrize("method", ["get", "head"])
-def test_health_is_a_constant(client, address, method, django_assert_num_queries):
-    answer = getattr(client, method)(address, headers={"Authorization": "Bearer stale"})
-
-    assert answer.status_code == 200
-    assert answer.content == (b'{"status":"healthy"}' if method == "get" else b"")
-
-
 def test_nothing_tells_what_its_serializers_and_parsers_are(client):
     answer = client.options("/api/health")
 

@@ -1,0 +1,60 @@
+"""Metrics for Prometheus, of all processes of a node together."""
+
+import os
+from collections.abc import Iterator
+from hmac import compare_digest
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from accounts.mails import flows as mails
+from accounts.sessions.models import Session
+from lazyrabbit import problems
+
+MINUTE = 60  # In seconds: to count ten million sessions takes a second.
+
+
+class DatabaseCollector(Collector):
+    """What only the database knows, the same on every node."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            number, seconds = mails.backlog()
+            live = cache.get_or_set("sessions_live", Session.objects.live().count, MINUTE)
+        except Error:
+            yield GaugeMetricFamily("database_up", "Whether the database answers.", 0)
+            return
+        yield GaugeMetricFamily("database_up", "Whether the database answers.", 1)
+        yield GaugeMetricFamily("mails_due", "Mails that could be sent now.", number)
+        yield GaugeMetricFamily("mails_due_seconds", "How long the oldest has been due.", seconds)
+        yield GaugeMetricFamily("sessions_live", "Sessions that have not ended.", live or 0)
+
+
+@require_safe
+def view(request: HttpRequest) -> HttpResponseBase:
+    """Answer Prometheus, if it knows ``METRICS_TOKEN``; without a token there is no such page."""
+    if not settings.METRICS_TOKEN:
+        return problems.not_found(request)
+    given = request.headers.get("Authorization", "")
+    if not compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode()):
+        response = problems.respond(request, 401, "not_authenticated", "Send the metrics' token.")
+        response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+    return HttpResponse(rendered(), content_type=CONTENT_TYPE_LATEST)
+
+
+def rendered() -> bytes:
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # Under gunicorn.
+        MultiProcessCollector(registry)
+        return generate_latest(registry)
+    return generate_latest(REGISTRY) + generate_latest(registry)

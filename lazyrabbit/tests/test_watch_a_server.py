@@ -1,0 +1,157 @@
+"""What an operator sees of a production server: its log, its metrics, whether it is ready."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from lazyrabbit.tests.conftest import ROOT
+from lazyrabbit.tests.test_settings import PRODUCTION
+
+TOKEN = "a token of the metrics"
+PERSON = {"email": "ana@example.com", "password": "securepassword123"}
+
+
+class Server:
+    """A production server with two workers, behind a proxy."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process, self.origin = process, f"http://127.0.0.1:{port}"
+
+    def ask(self, path: str, body=None, **headers: str) -> tuple[int, str]:
+        headers |= {"Host": "accounts.example.com", "X-Forwarded-Proto": "https"}
+        headers["Content-Type"] = "application/json"
+        data = json.dumps(body).encode() if body else None
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            with urlopen(Request(self.origin + path, data, headers), timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as answer:
+            with answer:
+                return answer.code, answer.read().decode()
+
+    def lines(self) -> list[dict]:
+        """Stop the server, and return what it logged."""
+        self.process.send_signal(signal.SIGINT)
+        printed, _ = self.process.communicate(timeout=30)
+        return [json.loads(line) for line in printed.splitlines()]
+
+
+@pytest.fixture
+def serve(start, port, tmp_path):
+    def serve(**environment: str) -> Server:
+        environment = {**PRODUCTION, "TRUSTED_PROXIES": "127.0.0.0/8", **environment}
+        environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/app.db"
+        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        server = Server(start(**environment), port)
+        for _ in range(200):
+            with suppress(OSError):
+                server.ask("/api/health")
+                return server
+            time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    return serve
+
+
+def test_every_line_is_json_and_says_who_asked_for_what(serve):
+    server = serve()
+    server.ask("/api/v1/auth/signup", PERSON)
+    _, answer = server.ask("/api/v1/auth/signin", PERSON)
+    bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
+    forged = 'x" }{"event": "forged"} %0a %(name)s {0}'
+    server.ask(
+        f"/api/v1/users/me?q={'c4n4ry'}",
+        X_Request_ID="proxy-0001",
+        X_Forwarded_For="203.0.113.7",
+        User_Agent=forged,
+        **bearer,
+    )
+
+    lines = server.lines()
+
+    (line,) = [line for line in lines if line.get("request_id") == "proxy-0001"]
+    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", line["time"])
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/users/me", 200)
+    assert (line["user_id"], line["address"]) == (1, "203.0.113.7")
+    assert line["ms"] > 0
+    (signin,) = [line for line in lines if line.get("event") == "signin_succeeded"]
+    assert (signin["user_id"], signin["session_id"]) == (1, line["session_id"])
+    assert not [line for line in lines if "forged" in (line.get("event"), line["message"])]
+    for secret in ("c4n4ry", *PERSON.values(), bearer["Authorization"]):
+        assert secret not in json.dumps(lines)
+
+
+def metrics_of(text: str) -> dict[str, float]:
+    rows = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in rows}
+
+
+def test_the_metrics_of_all_workers_are_added_up(serve):
+    server = serve(METRICS_TOKEN=TOKEN, SIGNIN_RATE_ACCOUNT_NETWORK="1/5m")
+    server.ask("/api/v1/auth/signup", PERSON)
+    for _ in range(40):  # Whichever worker answers.
+        server.ask("/api/v1/users/me")
+    for password in ("wrong", "blocked", "blocked"):
+        server.ask("/api/v1/auth/signin", PERSON | {"password": password})
+
+    status, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
+
+    assert status == 200
+    found = metrics_of(text)
+    me = '{method="GET",route="/api/v1/users/me",status="401"}'
+    assert found[f"http_request_duration_seconds_count{me}"] == 40
+    assert found['events_total{event="signin_failed",reason="wrong_password"}'] == 1
+    assert found['limits_reached_total{limit="SIGNIN_RATE_ACCOUNT_NETWORK"}'] == 2
+    expected = {"hashes_queued": 0, "hashes_in_progress": 0, "sessions_live": 0, "database_up": 1}
+    assert expected.items() <= found.items()
+    assert found["mails_due"] == 1
+    assert found["mails_due_seconds"] > 0
+    assert PERSON["email"] not in text
+
+
+def test_a_worker_that_takes_anothers_place_goes_on_with_its_counts(serve):
+    server = serve(METRICS_TOKEN=TOKEN)
+    server.ask("/api/v1/users/me")
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(3)
+    server.ask("/api/v1/users/me")
+
+    _, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
+
+    me = '{method="GET",route="/api/v1/users/me",status="401"}'
+    assert metrics_of(text)[f"http_request_duration_seconds_count{me}"] == 2
+
+
+@pytest.mark.parametrize(
+    ("token", "given", "status"),
+    [("", "", 404), ("", "Bearer ", 404), (TOKEN, "", 401), (TOKEN, "Bearer wrong", 401)],
+)
+def test_nobody_else_reads_the_metrics(client, settings, token, given, status):
+    settings.METRICS_TOKEN = token
+
+    answer = client.get("/metrics", headers={"Authorization": given})
+
+    assert answer.status_code == status
+    assert "http_request" not in answer.content.decode()
+
+
+def test_a_node_that_is_told_to_stop_says_so_first_and_goes_on_serving(serve):
+    server = serve(DRAIN_SECONDS="2")
+    assert server.ask("/api/health/ready")[0] == 200
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+
+    status, body = server.ask("/api/health/ready")
+    assert (status, json.loads(body)["checks"]["draining"]) == (503, True)
+    assert server.ask("/api/v1/auth/signup", PERSON)[0] == 201
+    server.process.wait(timeout=30)
+    assert server.process.returncode == 0
