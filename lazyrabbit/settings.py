@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from lazyrabbit import logging
+from lazyrabbit import databases, logging
 from lazyrabbit.options import *
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -104,33 +104,11 @@ WORKERS = CORES if IS_PRODUCTION else 1
 THREADS = 8
 
 # The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
-DATABASES = {"default": DATABASE}
+DATABASES = {"default": databases.bounded(DATABASE)}
+if REPLICA:
+    DATABASES["replica"] = databases.bounded(REPLICA)
+READS = "replica" if REPLICA else "default"  # Of what may be a moment old; never of who is in.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
-    # A write transaction takes its lock at once and waits up to 5 s for it, so that parallel
-    # writers queue instead of failing; FULL keeps what was acknowledged through a power cut.
-    DATABASE["NAME"] = str(BASE_DIR / DATABASE["NAME"])
-    DATABASE["CONN_MAX_AGE"] = None
-    DATABASE["OPTIONS"] = {
-        "timeout": 5,
-        "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-else:
-    # Each thread keeps its connection. In milliseconds for a statement, a lock, a transaction that
-    # nobody goes on with, and for a network that took what was sent; in seconds to connect, and for
-    # an answer of a server that keeps none of these. Only a migration may take its time.
-    STATEMENT = 0 if sys.argv[1:2] == ["migrate"] else 4000
-    DATABASE["ENGINE"] = "lazyrabbit.postgresql"
-    DATABASE["CONN_MAX_AGE"] = None
-    DATABASE["OPTIONS"] = {
-        "connect_timeout": 2,
-        "tcp_user_timeout": 5000,
-        "answer_timeout": STATEMENT and 5,
-        "options": f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
-        " -c idle_in_transaction_session_timeout=10000",
-        **DATABASE.get("OPTIONS", {}),
-    }
 
 # Users and their passwords.
 AUTH_USER_MODEL = "accounts.User"

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -22,9 +23,10 @@ class SessionViewSet(MemberViewSet):
 
         The one used last comes first; `current` is the one that asks.
         """
-        sessions = list(self.session.user.sessions.live().order_by("-last_used_at"))
+        sessions = self.session.user.sessions.using(settings.READS).live()
         context = {"current": self.session.pk}
-        return Response(SessionSerializer(sessions, many=True, context=context).data)
+        latest = sessions.order_by("-last_used_at")
+        return Response(SessionSerializer(latest, many=True, context=context).data)
 
     @extend_schema(parameters=[OpenApiParameter("id", UUID, OpenApiParameter.PATH)])
     @operation(status=204, errors=(NotFound,))

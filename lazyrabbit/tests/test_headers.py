@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.users.models import User
-from lazyrabbit.tests.test_settings import PRODUCTION, ROOT
+from lazyrabbit.tests.conftest import PRODUCTION, ROOT
 
 pytestmark = pytest.mark.django_db
 EVERYWHERE = {

@@ -4,21 +4,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lazyrabbit.environment import parse_email_url
+from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
-KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the process sees of ours.
-PRODUCTION = {
-    "ENVIRONMENT": "production",
-    "SECRET_KEY": "k" * 32,
-    "ALLOWED_HOSTS": "accounts.example.com",
-    "EMAIL_URL": "smtp://127.0.0.1:2525",
-}
 
 
 def load(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,63 +3,12 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import pytest
 
-from lazyrabbit.tests.conftest import ROOT
-from lazyrabbit.tests.test_settings import PRODUCTION
-
 TOKEN = "a token of the metrics"
 PERSON = {"email": "ana@example.com", "password": "securepassword123"}
-
-
-class Server:
-    """A production server with two workers, behind a proxy."""
-
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self.process, self.origin = process, f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str, body=None, **headers: str) -> tuple[int, str]:
-        headers |= {"Host": "accounts.example.com", "X-Forwarded-Proto": "https"}
-        headers["Content-Type"] = "application/json"
-        data = json.dumps(body).encode() if body else None
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            with urlopen(Request(self.origin + path, data, headers), timeout=20) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as answer:
-            with answer:
-                return answer.code, answer.read().decode()
-
-    def lines(self) -> list[dict]:
-        """Stop the server, and return what it logged."""
-        self.process.send_signal(signal.SIGINT)
-        printed, _ = self.process.communicate(timeout=30)
-        return [json.loads(line) for line in printed.splitlines()]
-
-
-@pytest.fixture
-def serve(start, port, tmp_path):
-    def serve(**environment: str) -> Server:
-        environment = {**PRODUCTION, "TRUSTED_PROXIES": "127.0.0.0/8", **environment}
-        environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/app.db"
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        server = Server(start(**environment), port)
-        for _ in range(200):
-            with suppress(OSError):
-                server.ask("/api/health")
-                return server
-            time.sleep(0.05)
-        raise AssertionError("the server did not start")
-
-    return serve
 
 
 def test_every_line_is_json_and_says_who_asked_for_what(serve):

@@ -1,0 +1,47 @@
+"""How SQLite and PostgreSQL are used: nothing waits for long, and what was acknowledged stays."""
+
+import sys
+from pathlib import Path
+
+from dj_database_url import DBConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+# In milliseconds. Only a migration may take its time.
+STATEMENT = 0 if sys.argv[1:2] == ["migrate"] else 4000
+
+
+def bounded(database: DBConfig) -> DBConfig:
+    """Return the settings of a database, whose connection each thread keeps."""
+    is_sqlite = database["ENGINE"] == "django.db.backends.sqlite3"
+    return {**(sqlite(database) if is_sqlite else postgresql(database)), "CONN_MAX_AGE": None}
+
+
+def sqlite(database: DBConfig) -> DBConfig:
+    """Take the lock of a write transaction at once, and wait up to 5 s for it.
+
+    So parallel writers queue instead of failing. FULL keeps what was acknowledged through a power
+    cut.
+    """
+    options = {
+        "timeout": 5,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    return {**database, "NAME": str(ROOT / database["NAME"]), "OPTIONS": options}
+
+
+def postgresql(database: DBConfig) -> DBConfig:
+    """Bound a statement, a lock, and a transaction that nobody goes on with (in milliseconds).
+
+    So too a network that took what was sent; in seconds to connect, and for an answer of a server
+    that keeps none of these.
+    """
+    options = {
+        "connect_timeout": 2,
+        "tcp_user_timeout": 5000,
+        "answer_timeout": STATEMENT and 5,
+        "options": f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
+        " -c idle_in_transaction_session_timeout=10000",
+        **database.get("OPTIONS", {}),
+    }
+    return {**database, "ENGINE": "lazyrabbit.postgresql", "OPTIONS": options}
