@@ -45,8 +45,9 @@ def free_port() -> int:
 
 
 def make_certificate(folder: Path) -> None:
-    key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key"
-    command = f"openssl req -x509 -days 2 -subj /CN={NAME} {key} -out tls.crt"
+    folder.mkdir()
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout accounts.key"
+    command = f"openssl req -x509 -days 2 -subj /CN={NAME} {key} -out accounts.crt"
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
 
 
@@ -86,7 +87,7 @@ class Nginx:
         self.replace("accounts/nodes.conf", f"server 127.0.0.1:8000{policy}", "".join(servers))
         for old, new in replaced.items():
             self.replace("accounts/server.conf", old, new)
-        make_certificate(self.folder / "accounts")
+        make_certificate(self.folder / "tls")
 
     def replace(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
@@ -98,6 +99,11 @@ class Nginx:
         place = ["-p", f"{self.folder}/", "-c", "nginx.conf", "-e", f"{self.folder}/error.log"]
         return ["nginx", *place, *arguments]
 
+    def check(self) -> str:
+        """Return what ``nginx -t`` says."""
+        checked = subprocess.run(self.command("-t"), capture_output=True, text=True, check=False)
+        return checked.stderr
+
     def wait(self) -> None:
         for _ in range(200):
             with suppress(OSError):
@@ -108,7 +114,7 @@ class Nginx:
     def connect(self, *, tls: bool = True) -> http.client.HTTPConnection:
         if not tls:
             return http.client.HTTPConnection("127.0.0.1", self.plain_port, timeout=30)
-        context = ssl.create_default_context(cafile=self.folder / "accounts/tls.crt")
+        context = ssl.create_default_context(cafile=self.folder / "tls/accounts.crt")
         context.check_hostname = False  # The certificate is the name's, the connection is local.
         return http.client.HTTPSConnection("127.0.0.1", self.tls_port, timeout=30, context=context)
 

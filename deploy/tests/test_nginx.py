@@ -38,9 +38,7 @@ def assert_problem(answer, status, code):
 
 
 def test_the_configuration_is_clean(nginx):
-    checked = subprocess.run(nginx.command("-t"), capture_output=True, text=True, check=True)
-
-    assert re.fullmatch(r".* syntax is ok\n.* test is successful\n", checked.stderr)
+    assert re.fullmatch(r".* syntax is ok\n.* test is successful\n", nginx.check())
 
 
 def test_a_node_learns_of_the_client_from_nginx_alone(nginx, stub):
