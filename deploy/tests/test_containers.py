@@ -1,4 +1,4 @@
-"""The container file and the compose file, read; `make test-container` builds and runs the image."""
+"""The container and the compose file, read; `make test-container` builds and runs the image."""
 
 import re
 import shutil
