@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
+.PHONY: help install run worker test-browser test test-postgresql test-deploy test-systemd test-container test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -64,6 +64,16 @@ test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium
 
 test-docs: node $(RUNS) $(SNIPPETS)  ## Run the snippets of docs/frontend.md against a server.
 	@docs/run-snippets
+
+test-deploy: $(RUNS)  ## Run the tests of deploy/: nginx before two nodes, on PostgreSQL.
+	@command -v nginx >/dev/null || { echo "nginx is needed (on Debian: apt install nginx)."; exit 1; }
+	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest deploy $(ARGS)
+
+test-systemd:  ## Boot a Debian that runs the units; takes some minutes, as root.
+	@deploy/check-systemd
+
+test-container:  ## Build the container and run it; takes some minutes, as root.
+	@deploy/check-container
 
 lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/ruff check .

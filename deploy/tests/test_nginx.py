@@ -10,15 +10,15 @@ from http import HTTPStatus
 import pytest
 
 from deploy.tests.conftest import DEPLOY, NAME, Answer, free_port
+from lazyrabbit import headers
 
 HEALTH = "/api/health"
 HOST = f"Host: {NAME}\r\n".encode()
 MEMBERS = ["type", "title", "status", "detail", "code", "errors", "request_id"]
 HEADERS = {
+    **headers.API,
     "Access-Control-Allow-Origin": "*",
-    "Cache-Control": "no-store",
-    "Strict-Transport-Security": "max-age=31536000",
-    "X-Content-Type-Options": "nosniff",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 }
 
 
@@ -35,6 +35,7 @@ def assert_problem(answer, status, code):
     assert re.fullmatch(r"[0-9a-f]{32}", problem["request_id"])
     assert answer.headers["X-Request-ID"] == problem["request_id"]
     assert answer.headers["Server"] == "nginx"
+    assert headers.API.items() <= dict(answer.headers).items()
 
 
 def test_the_configuration_is_clean(nginx):
