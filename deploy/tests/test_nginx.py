@@ -1,5 +1,6 @@
 """What nginx does by itself, before and instead of a node."""
 
+import json
 import re
 import socket
 import subprocess
@@ -189,6 +190,21 @@ def test_a_slow_sender_waits_at_nginx(nginx, stub):
         assert b" 200 OK" in connection.sock.recv(1000)
 
     assert [heard["length"] for heard in stub.requests] == [4]
+
+
+def test_the_log_tells_what_was_asked_and_no_secret(nginx):
+    nginx.send("GET", "/docs?token=canary")
+    problem = nginx.send("POST", "/api/v1/auth/signin?token=canary", b"a" * 70_000).json()
+
+    lines = []
+    while len(lines) < 2:  # A line is written once the rest of the body has been thrown away.
+        lines = list(map(json.loads, (nginx.folder / "access.log").read_text().splitlines()))
+    assert [(line["request"], line["status"]) for line in lines] == [
+        ("GET /docs", "200"),
+        ("POST /api/v1/auth/signin", "413"),
+    ]
+    assert lines[1]["request_id"] == problem["request_id"]
+    assert "canary" not in str(lines)
 
 
 def test_http_2_is_spoken(nginx):
