@@ -40,7 +40,14 @@ def assert_problem(answer, status, code):
 
 
 def test_the_configuration_is_clean(nginx):
-    assert re.fullmatch(r".* syntax is ok\n.* test is successful\n", nginx.check())
+    said = nginx.check().splitlines()
+    # From 1.25.1 on, of the one spelling that older versions know, too.
+    warning = '"listen ... http2" directive is deprecated'
+    lines = [line for line in said if warning not in line]
+
+    assert len(lines) == 2
+    assert lines[0].endswith(" syntax is ok")
+    assert lines[1].endswith(" test is successful")
 
 
 def test_a_node_learns_of_the_client_from_nginx_alone(nginx, stub):

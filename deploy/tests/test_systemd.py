@@ -9,7 +9,7 @@ from deploy.tests.conftest import DEPLOY
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("accounts*"))
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-COMMANDS = ["usr/bin/make", "srv/accounts/.venv/bin/gunicorn", "srv/accounts/.venv/bin/python"]
+COMMANDS = ["srv/accounts/.venv/bin/gunicorn", "srv/accounts/.venv/bin/python"]
 
 
 @pytest.fixture
