@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -57,6 +57,10 @@ test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are ski
 
 test-postgresql: $(RUNS)  ## Run the tests on the PostgreSQL of DATABASE_URL.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -n auto $(ARGS)
+
+test-pgbouncer: $(RUNS)  ## Run the same through PgBouncer, in transaction pooling.
+	@command -v pgbouncer >/dev/null || { echo "PgBouncer is needed (on Debian: apt install pgbouncer)."; exit 1; }
+	@deploy/through-pgbouncer $(BIN)/pytest -n auto -m "not browser and not direct" $(ARGS)
 
 test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium.
 	@command -v chromedriver >/dev/null || { echo "Chromium and its driver are needed (on Debian: apt install chromium chromium-driver)."; exit 1; }
