@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from lazyrabbit.tests.conftest import PRODUCTION
+
 ROOT = Path(__file__).parent.parent.parent
 KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the processes see of ours.
 
@@ -86,6 +88,19 @@ def test_production_without_trusted_proxies_is_warned(start, proxies, is_warned)
         printed += line
 
     assert ("TRUSTED_PROXIES is empty" in printed) is is_warned
+
+
+@pytest.mark.parametrize(("proxies", "status"), [("10.0.0.0/8", 403), ("127.0.0.0/8", 401)])
+def test_only_a_trusted_proxy_is_believed_that_a_request_came_over_https(
+    start, port, proxies, status
+):
+    process = start(**PRODUCTION, TRUSTED_PROXIES=proxies)
+    while "Booting worker" not in process.stdout.readline():
+        pass
+    headers = {"Host": "accounts.example.com", "X-Forwarded-Proto": "https"}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+        server.request("GET", "/api/v1/users/me", headers=headers)
+        assert server.getresponse().status == status
 
 
 def test_what_is_not_even_http_is_a_problem_too(send):

@@ -1,0 +1,61 @@
+"""The units, as far as they can be judged without starting them; `make test-systemd` does that."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from deploy.tests.conftest import DEPLOY
+
+UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("accounts*"))
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+COMMANDS = ["usr/bin/make", "srv/accounts/.venv/bin/gunicorn", "srv/accounts/.venv/bin/python"]
+
+
+@pytest.fixture
+def analyze(tmp_path):
+    """Run systemd-analyze on a root that holds the units, systemd's own, and what they run."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is needed (on Debian: apt install systemd)")
+    subprocess.run([DEPLOY / "systemd/install", tmp_path], check=True)
+    shutil.copytree("/lib/systemd/system", tmp_path / "lib/systemd/system", symlinks=True)
+    for command in COMMANDS:
+        (tmp_path / command).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / command).touch(mode=0o755)
+
+    def analyze(*arguments):
+        command = ["systemd-analyze", *arguments, f"--root={tmp_path}"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return analyze
+
+
+def test_every_unit_can_be_loaded(analyze):
+    verified = analyze("verify", "--man=no", *UNITS)
+
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def test_a_mistake_in_a_unit_would_be_told(analyze, tmp_path):
+    unit = tmp_path / "etc/systemd/system/accounts-worker.service"
+    unit.write_text(unit.read_text().replace("ExecStart=", "ExecStrat="))
+
+    assert analyze("verify", "--man=no", *UNITS).returncode != 0
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_that_is_broken_into_can_do_little(analyze, service):
+    """At most 2.0 of 10: what is left is to speak to the network, and to write its own data."""
+    if "--offline" not in analyze("--help").stdout:
+        pytest.skip("systemd 250 is needed to judge units offline")
+
+    judged = analyze("security", "--offline=true", "--threshold=20", service)
+
+    assert judged.returncode == 0, judged.stdout
+
+
+def test_every_timer_starts_a_service_that_is_there():
+    timers = [name for name in UNITS if name.endswith(".timer")]
+
+    assert timers
+    assert {name.replace(".timer", ".service") for name in timers} < set(SERVICES)

@@ -1,0 +1,101 @@
+"""A server that systemd restarts while it holds the listening socket."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from lazyrabbit.tests.conftest import PRODUCTION, ROOT
+
+
+@pytest.fixture
+def listener():
+    """The socket that systemd would hold: it listens as long as the test runs."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        yield listener
+
+
+@pytest.fixture
+def notices(tmp_path):
+    """Where systemd would be told that the service is ready."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+        notices.bind(str(tmp_path / "notify"))
+        notices.settimeout(30)
+        yield notices
+
+
+@pytest.fixture
+def start(listener, notices, tmp_path):
+    """Start a server on the socket as systemd does, and return once it says that it is ready."""
+    started = []
+
+    def start() -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PORT": str(listener.getsockname()[1]),
+            **PRODUCTION,
+            "PYTHON_DOTENV_DISABLED": "1",
+            "DATABASE_URL": f"sqlite:///{tmp_path}/app.db",
+            "NOTIFY_SOCKET": str(tmp_path / "notify"),
+        }
+        # The third descriptor and the process's own number: sd_listen_fds(3).
+        number = listener.fileno()
+        shell = f'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@" 3<&{number} {number}<&-'
+        server = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]
+        command = ["bash", "-c", shell, "bash", *server]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[number]))
+        assert notices.recv(1000).startswith(b"READY=1")
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def ask(port: int) -> int:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+        headers = {"Host": "accounts.example.com", "Connection": "close"}
+        server.request("GET", "/api/health", headers=headers)
+        return server.getresponse().status
+
+
+def test_a_restart_loses_no_request(start, listener):
+    port = listener.getsockname()[1]
+    process = start()
+
+    def ask_on(stop_at: float) -> list[int]:
+        statuses = []
+        while time.monotonic() < stop_at:
+            statuses.append(ask(port))
+        return statuses
+
+    with ThreadPoolExecutor(8) as people:
+        stop_at = time.monotonic() + 6
+        answers = [people.submit(ask_on, stop_at) for _ in range(8)]
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        start()
+        statuses = [status for answer in answers for status in answer.result()]
+
+    assert set(statuses) == {200}
+    assert len(statuses) > 100
+
+
+def test_without_a_server_a_request_waits_for_the_next_one(start, listener):
+    port = listener.getsockname()[1]
+    with ThreadPoolExecutor(1) as person:
+        answer = person.submit(ask, port)
+        time.sleep(0.5)
+        assert not answer.done()
+        start()
+
+        assert answer.result() == 200
