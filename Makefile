@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-deploy test-systemd test-container test-docs bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -10,6 +10,7 @@ BIN := .venv/bin
 RUNS := $(BIN)/.runs
 LINTS := $(BIN)/.lints
 SNIPPETS := docs/node_modules/.installed
+PIP_AUDIT := $(BIN)/pip-audit --no-deps --disable-pip --progress-spinner off --requirement
 PIP := $(BIN)/pip --quiet --quiet --disable-pip-version-check
 
 help:  ## Show this list.
@@ -58,6 +59,13 @@ test: $(RUNS)  ## Run the tests on SQLite; those that race on PostgreSQL are ski
 test-postgresql: $(RUNS)  ## Run the tests on the PostgreSQL of DATABASE_URL.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/pytest -n auto $(ARGS)
 
+test-pgbouncer: $(RUNS)  ## Run the same through PgBouncer, in transaction pooling.
+	@command -v pgbouncer >/dev/null || { echo "PgBouncer is needed (on Debian: apt install pgbouncer)."; exit 1; }
+	@deploy/through-pgbouncer $(BIN)/pytest -n auto -m "not browser and not direct" $(ARGS)
+
+test-faults: $(RUNS)  ## Break a database and two nodes of their own, and see that nothing is lost.
+	@$(BIN)/pytest -p no:randomly tests/faults $(ARGS)
+
 test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium.
 	@command -v chromedriver >/dev/null || { echo "Chromium and its driver are needed (on Debian: apt install chromium chromium-driver)."; exit 1; }
 	@$(BIN)/pytest -m browser $(ARGS)
@@ -81,6 +89,11 @@ lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/mypy .
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for dangers in our own code.
+	@echo django==3.2.0 | $(PIP_AUDIT) /dev/stdin >/dev/null 2>&1 && echo "No advisories can be had here: the next line means nothing." || true
+	@$(PIP_AUDIT) requirements-dev.txt
+	@$(BIN)/bandit --quiet --recursive --severity-level medium --exclude '*/tests/*,*/conftest.py' accounts bench deploy lazyrabbit manage.py
 
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
 	@$(BIN)/python -m bench.flood $(ARGS)

@@ -7,7 +7,11 @@ from django.db import close_old_connections, connection, connections
 from django.test import Client
 from django.urls import reverse
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.postgresql,
+    pytest.mark.direct,
+    pytest.mark.django_db(transaction=True),
+]
 SIGNIN = "/api/v1/auth/signin"
 
 

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from lazyrabbit.tests.conftest import ROOT
+
 TOKEN = "a token of the metrics"
 PERSON = {"email": "ana@example.com", "password": "securepassword123"}
 
@@ -104,3 +106,18 @@ def test_a_node_that_is_told_to_stop_says_so_first_and_goes_on_serving(serve):
     assert server.ask("/api/v1/auth/signup", PERSON)[0] == 201
     server.process.wait(timeout=30)
     assert server.process.returncode == 0
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are(serve):
+    server = serve(METRICS_TOKEN=TOKEN)
+    server.ask("/api/v1/auth/signup", PERSON)
+    server.ask("/api/v1/auth/signin", PERSON | {"password": "wrong"})
+    dashboard = json.loads((ROOT / "deploy/grafana.json").read_text())
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+
+    _, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
+
+    names = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+(?=[{\[)])", asked)) - {"histogram_quantile"}
+    assert len(names) >= 9
+    known = set(re.findall(r"^(\w+)[{ ]", text, re.MULTILINE)) | {"limits_reached_total"}
+    assert names <= known
