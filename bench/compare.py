@@ -8,6 +8,7 @@ import argparse
 import itertools
 import os
 import signal
+import statistics
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -15,7 +16,8 @@ from contextlib import ExitStack
 
 from bench import processes, tables
 from bench.candidates import CANDIDATES
-from bench.measure import ROUTES, is_offered, measure
+from bench.flood import hash_alone
+from bench.measure import FLOODERS, ROUTES, is_offered, measure
 from bench.node import Node, prepared
 from bench.start import Start, make_run
 from bench.tables import Measures
@@ -27,7 +29,7 @@ def run_once(node: Node, chosen: argparse.Namespace, measures: Measures) -> Star
     with node.serving() as service:
         processes.idle_cpu_seconds(service.pid)  # Until the other worker has started too.
         memory = processes.memory(service.pid)
-        for clients, route in itertools.product(chosen.connections, chosen.routes):
+        for clients, route in loads(chosen):
             if is_offered(route, node.candidate):
                 row = measure(node, service, route, clients, chosen.seconds)
                 measures[clients, route, title].append(row)
@@ -35,19 +37,31 @@ def run_once(node: Node, chosen: argparse.Namespace, measures: Measures) -> Star
         return Start(service.started_in, memory, processes.memory(service.pid))
 
 
+def loads(chosen: argparse.Namespace) -> Iterable[tuple[int, str]]:
+    """Return each number of clients with each route; a flood is always the same."""
+    pairs = itertools.product(chosen.connections, chosen.routes)
+    return dict.fromkeys(
+        (FLOODERS if route == "flood" else clients, route) for clients, route in pairs
+    )
+
+
 def compare(chosen: argparse.Namespace) -> None:
     measures: Measures = defaultdict(list)
     starts: dict[str, list[Start]] = defaultdict(list)
+    hashes: list[float] = []
     with ExitStack() as databases:
         nodes = [
             databases.enter_context(prepared(CANDIDATES[name], chosen.users))
             for name in chosen.services
         ]
-        for _, node in itertools.product(range(chosen.runs), nodes):
-            starts[node.candidate.title].append(run_once(node, chosen, measures))
+        for _ in range(chosen.runs):
+            hashes.append(hash_alone(chosen.seconds))
+            for node in nodes:
+                starts[node.candidate.title].append(run_once(node, chosen, measures))
     starts["ours, make run"] = [make_run() for _ in range(chosen.runs)]
     tables.print_measures(measures)
     tables.print_starts(starts)
+    print(f"\nbcrypt alone, on all cores: {statistics.median(hashes):.1f} hashes a second")
 
 
 def names_of(known: Iterable[str]) -> Callable[[str], list[str]]:
