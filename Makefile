@@ -82,7 +82,7 @@ lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: wrk $(RUNS) $(PEERS)  ## Measure our service beside others; takes half an hour.
+bench: wrk $(RUNS) $(PEERS)  ## Measure our service beside others; takes about 40 minutes.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.compare $(ARGS)
 
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.

@@ -97,6 +97,15 @@ FLOOR = {kind: CONTRACT[kind] for kind in ("health", "me")}
 SIMPLE_JWT = ("access", "refresh")
 
 UVICORN = ["-m", "uvicorn", *WORKERS, "--port", "{port}", "--no-access-log", "--log-level", "error"]
+FASTAPI = Candidate(
+    "FastAPI",
+    [PEERS, *UVICORN, "bench.peers.fastapi_service:app"],
+    [PEERS, "-m", "bench.peers.fastapi_service"],
+    [users("users", hashed_password=f"'{PLAIN_HASH}'", email_verified="false")],
+    CONTRACT,
+)
+# What uvicorn runs on when it is installed without its extra [standard].
+PURE_PYTHON = ["--loop", "asyncio", "--http", "h11"]
 CANDIDATES = {
     "ours": Candidate(
         "ours",
@@ -105,13 +114,8 @@ CANDIDATES = {
         [users("users", **DJANGO_USER)],
         CONTRACT,
     ),
-    "fastapi": Candidate(
-        "FastAPI",
-        [PEERS, *UVICORN, "bench.peers.fastapi_service:app"],
-        [PEERS, "-m", "bench.peers.fastapi_service"],
-        [users("users", hashed_password=f"'{PLAIN_HASH}'", email_verified="false")],
-        CONTRACT,
-    ),
+    "fastapi": FASTAPI,
+    "fastapi-h11": FASTAPI._replace(title="FastAPI, h11", server=[*FASTAPI.server, *PURE_PYTHON]),
     "drf-sync": django_peer("drf_stock", "DRF, sync", DJOSER, [], SIMPLE_JWT),
     "drf-gthread": django_peer("drf_stock", "DRF, 8 threads", DJOSER, THREADS, SIMPLE_JWT),
     "allauth": django_peer("allauth_headless", "allauth", ALLAUTH),

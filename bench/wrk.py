@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from bench import processes
 from bench.service import PASSWORD, ROOT
 
-PATIENCE = 60  # Seconds for the last answers, after which their requests count as errors.
+PATIENCE = 60  # Seconds for the last answers; whoever still waits then counts as an error.
 MICROSECONDS = 1_000_000
 
 
@@ -127,13 +127,15 @@ class Load:
     def finish(self) -> Outcome:
         """Wait for the last answer, and return what came of all."""
         self.wait(self.plan.seconds + PATIENCE)
+        waiting = processes.threads(self.process.pid) - 1
         self.process.send_signal(signal.SIGINT)
         output, _ = self.process.communicate(timeout=30)
         if self.process.returncode:
             raise SystemExit("wrk failed.")
         lines = [line.split() for line in output.splitlines()]
         answers = [Answer.parse(*words[1:]) for words in lines if words[:1] == ["answer"]]
-        return Outcome(answers, sum(int(words[1]) for words in lines if words[:1] == ["broken"]))
+        broken = sum(int(words[1]) for words in lines if words[:1] == ["broken"])
+        return Outcome(answers, broken + waiting)
 
 
 def run(port: int, plan: Plan) -> Outcome:
