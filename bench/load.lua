@@ -13,7 +13,8 @@ int clock_gettime(int clock, instant *now);
 
 local MONOTONIC = 1 -- CLOCK_MONOTONIC of Linux.
 local plan = dofile(os.getenv("PLAN"))
-local json = { ["Content-Type"] = "application/json" }
+local proxied = { ["X-Forwarded-Proto"] = "https" } -- As from a proxy.
+local json = { ["Content-Type"] = "application/json", ["X-Forwarded-Proto"] = "https" }
 local clients = {}
 local clock = ffi.new("instant")
 local sent_at, ends_at, kind, token, was_refused
@@ -34,10 +35,12 @@ end
 
 local compose = {
    health = function(path)
-      return wrk.format("GET", path)
+      return wrk.format("GET", path, proxied)
    end,
    me = function(path)
-      return wrk.format("GET", path, { Authorization = "Bearer " .. take(plan.access) })
+      local headers = { Authorization = "Bearer " .. take(plan.access) }
+      headers["X-Forwarded-Proto"] = proxied["X-Forwarded-Proto"]
+      return wrk.format("GET", path, headers)
    end,
    refresh = function(path)
       return post(path, '{"%s": "%s"}', plan.key, token)
