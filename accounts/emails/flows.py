@@ -88,18 +88,20 @@ def request_change(
 def confirm_change(token: str, client: Client) -> None:
     """Give the account the address whose mailbox the link was sent to.
 
-    The old address gets a notice with a link that takes it back. Raises LinkNotValid, or
-    EmailTaken, also for the loser of a race; then the link is good still.
+    The old address gets a notice with a link that takes it back, if it was ever proven: a mistyped
+    one is a stranger's, who would take the account. Raises LinkNotValid, or EmailTaken, also for
+    the loser of a race; then the link is good still.
     """
     link = Link.objects.present(token, Purpose.CHANGE)
     if is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
         user = link.consume()
-        old_email = user.email
+        old_email = user.email if user.email_verified else None
         move(user, link.email)
         user.links.revocable().delete()
-        mails.send_link(user, Purpose.UNDO, client, email=old_email)
+        if old_email:
+            mails.send_link(user, Purpose.UNDO, client, email=old_email)
         mails.notify("email_changed", user, client)
         Event.objects.record(Name.EMAIL_CHANGED, client, user.pk)
 
@@ -114,7 +116,7 @@ def move(user: User, email: str) -> None:
             )
     except IntegrityError as error:
         raise EmailTaken from error
-    user.email = email
+    user.email, user.email_verified_at = email, now
 
 
 def undo_change(token: str, client: Client) -> None:

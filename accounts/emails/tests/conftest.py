@@ -1,11 +1,19 @@
 """A person who changes the address, and whose mail can be read."""
 
 import pytest
+from django.utils import timezone
 
 from accounts.passwords.tests.test_reset_the_password import token_in
+from accounts.users.models import User
 
 CHANGE = "/api/v1/users/me/change-email"
 CONFIRM = "/api/v1/auth/confirm-email-change"
+
+
+@pytest.fixture
+def proven(user):
+    """Make the user's address one that was verified."""
+    User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now())
 
 
 @pytest.fixture

@@ -24,7 +24,9 @@ ME = "/api/v1/users/me"
 pytestmark = pytest.mark.django_db
 
 
-def test_an_address_is_changed_when_the_new_one_is_proven(client, member, user, mailed, deliver):
+def test_an_address_is_changed_when_the_new_one_is_proven(
+    client, member, user, proven, mailed, deliver
+):
     answer = member.post(CHANGE, {"new_email": " New@Example.com"})
     assert answer.status_code == 202
     assert User.objects.get().email == "test@example.com"
@@ -100,7 +102,7 @@ def test_a_deactivated_account_keeps_its_address(client, member, mailed):
     assert User.objects.get().email == "test@example.com"
 
 
-def test_a_link_of_another_purpose_changes_nothing(client, member, mailed, change):
+def test_a_link_of_another_purpose_changes_nothing(client, proven, mailed, change):
     assert change("new@example.com").status_code == 200
     undo = mailed("test@example.com")
 

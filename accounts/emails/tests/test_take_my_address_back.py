@@ -10,6 +10,7 @@ from accounts.clients.client import Client
 from accounts.emails import flows
 from accounts.errors import LinkNotValid
 from accounts.events.models import Event
+from accounts.mails.models import Link
 from accounts.passwords.tests.test_reset_the_password import assert_refused
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -18,7 +19,7 @@ UNDO = "/api/v1/auth/undo-email-change"
 SIGNIN = "/api/v1/auth/signin"
 SIGNUP = "/api/v1/auth/signup"
 ME = "/api/v1/users/me"
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("proven")]
 
 
 def test_the_old_address_takes_the_account_back(client, member, user, change, mailed):
@@ -93,6 +94,18 @@ def test_the_owner_may_come_back_to_the_old_address(client, change, mailed):
     mailed("test@example.com")
 
     assert change("test@example.com").status_code == 200
+
+
+def test_an_address_that_nobody_proved_is_owed_nothing(client, change, deliver):
+    """It may be a stranger's, who would take the account with the link: one letter is enough."""
+    User.objects.update(email_verified_at=None)
+
+    assert change("new@example.com").status_code == 200
+
+    assert {m.to[0] for m in deliver()} == {"new@example.com"}
+    assert not Link.objects.exists()
+    stranger = {"email": "test@example.com", "password": "strangerspassword1"}
+    assert client.post(SIGNUP, stranger).status_code == 201
 
 
 @pytest.mark.postgresql
