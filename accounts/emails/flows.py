@@ -74,13 +74,13 @@ def request_change(
     """Send a link to the new address; until somebody follows it, nothing changes.
 
     Whether it has an account is told to nobody but who can read it. Raises what
-    ``passwords.confirm`` raises, and TooManyAttempts.
+    ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
     """
     passwords.confirm(session, current_password, client)
     if not mails.may_send(new_email, client):
         return
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=session.user_id)
+        user = passwords.lock(session)
         mails.send_link(user, Purpose.CHANGE, client, email=new_email)
         Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, client, user.pk, session.pk)
 

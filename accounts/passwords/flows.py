@@ -51,6 +51,20 @@ def verify(user: User, current_password: str, network: str, client: Client) -> N
             raise PasswordIncorrect
 
 
+def lock(session: Session) -> User:
+    """Lock the session's user and return the row as it is now.
+
+    What confirmed a sensitive act may be out of date by then: it waited for its hashes. Belongs
+    into the transaction of the act. Raises InvalidToken if in the meantime the account was
+    deleted, its password changed, or the session ended.
+    """
+    unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
+    user = unchanged.select_for_update().first()
+    if user is None or not Session.objects.live().filter(pk=session.pk).exists():
+        raise InvalidToken
+    return user
+
+
 def prepare(
     session: Session, new_password: str, current_password: str | None, attr: str, client: Client
 ) -> str:

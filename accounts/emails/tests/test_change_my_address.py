@@ -6,11 +6,13 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from accounts.auth import flows as auth
 from accounts.clients.client import Client
 from accounts.emails import flows
-from accounts.errors import EmailTaken
+from accounts.errors import EmailTaken, InvalidToken, PasswordIncorrect
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.mails import flows as mails
+from accounts.mails.models import Link, Purpose
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
 from accounts.sessions.models import Session
@@ -111,6 +113,49 @@ def test_a_link_of_another_purpose_changes_nothing(client, proven, mailed, chang
     body = {"token": undo, "password": "anotherpassword123"}
     assert_refused(client.post("/api/v1/auth/reset-password", body))
     assert client.post(UNDO, {"token": undo}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda user: passwords.set_by_staff(user, "ownerspassword1", Client()),
+        lambda user: user.sessions.all().revoke(),
+        lambda user: User.objects.filter(pk=user.pk).delete(),
+    ],
+    ids=["a new password", "signed out", "deleted"],
+)
+def test_who_lost_the_account_since_the_request_began_asks_in_vain(member, user, change, deliver):
+    session = Session.objects.select_related("user").get()
+    change(user)
+    sent = len(deliver())
+
+    with pytest.raises(InvalidToken):
+        flows.request_change(session, Client(), "thief@example.com")
+
+    assert not Link.objects.exists()
+    assert len(deliver()) == sent
+
+
+@pytest.mark.postgresql
+def test_no_change_that_is_asked_for_beside_a_reset_survives_it(race, user, deliver, settings):
+    """Its hash is computed before its transaction, and the reset may come in between."""
+    settings.THROTTLING = False
+    for number in range(15):
+        User.objects.update(password=user.password)
+        auth.signin(user.email, "testpassword123", client=Client())
+        thief = Session.objects.live().select_related("user").get()
+        mails.ask(Purpose.RESET, user.email, Client())
+        token = token_in([m for m in deliver() if m.subject == "Set a new password"][-1])
+
+        def ask():
+            try:
+                flows.request_change(thief, Client(), "thief@example.com", "testpassword123")
+            except (InvalidToken, PasswordIncorrect):
+                return
+
+        race(ask, lambda: passwords.reset(token, f"ownerspassword{number}", Client()))
+
+        assert not Link.objects.exists()
 
 
 @pytest.mark.postgresql
