@@ -88,15 +88,12 @@ def prepare(
 def replace(session: Session, password_hash: str, client: Client) -> None:
     """Store the hash and end every other session of the user.
 
-    Raises InvalidToken if the account was deleted or its password changed since it was read, so
-    that what confirmed this change is out of date. The row is changed before the sessions end:
-    a sign-in with the old password either waits for this and fails, or has started its session
-    and loses it.
+    Raises what ``lock`` raises. The row is locked before the sessions end: a sign-in with the old
+    password either waits for this and fails, or has started its session and loses it.
     """
-    user = session.user
-    unchanged = User.objects.filter(pk=user.pk, password=user.password)
-    if not unchanged.update(password=password_hash, updated_at=timezone.now()):
-        raise InvalidToken
+    user = lock(session)
+    users = User.objects.filter(pk=user.pk)
+    users.update(password=password_hash, updated_at=timezone.now())
     ended = user.sessions.exclude(pk=session.pk).revoke()
     user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
