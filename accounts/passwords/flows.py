@@ -106,15 +106,22 @@ def change(session: Session, new_password: str, current_password: str, client: C
     replace(session, password_hash, client)
 
 
-def set_by_staff(user: User, new_password: str | None, client: Client) -> None:
-    """Set a password whatever it was before, and end every session of the user.
+def set_by_staff(
+    user: User, new_password: str | None, client: Client, *, is_own: bool = False
+) -> None:
+    """Set a password and end every session of the user.
 
-    Without one, nobody can sign in until staff set another.
+    Whatever it was before; only if it ``is_own``, it must still be the one that was just given.
+    Without a new one, nobody can sign in until a link in a mail or staff set another. Raises
+    InvalidToken if the account was deleted or its own password changed in the meantime.
     """
+    users = User.objects.filter(pk=user.pk)
+    if is_own:
+        users = users.filter(password=user.password)
     user.password = make_password(new_password)
     with transaction.atomic():
-        users = User.objects.filter(pk=user.pk)
-        users.update(password=user.password, updated_at=timezone.now())
+        if not users.update(password=user.password, updated_at=timezone.now()):
+            raise InvalidToken
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
