@@ -60,7 +60,7 @@ def signup(
     except Overloaded:
         throttling.give_back(limits)
         raise
-    may_mail = is_silent and mails.may_send(user.email, client)
+    may_mail = is_silent and mails.may_send(Purpose.VERIFY, user.email, client)
     is_stored = not is_taken and store(user, client)
     if is_silent:
         if may_mail and not is_stored:

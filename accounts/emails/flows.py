@@ -77,7 +77,7 @@ def request_change(
     ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
     """
     passwords.confirm(session, current_password, client)
-    if not mails.may_send(new_email, client):
+    if not mails.may_send(Purpose.CHANGE, new_email, client):
         return
     with transaction.atomic():
         user = passwords.lock(session)

@@ -51,17 +51,19 @@ def ask(purpose: Purpose, email: str, client: Client) -> None:
     """Queue a link for whoever has this address, the same for every address.
 
     The worker looks it up, so neither the answer nor its time tells who has an account. Raises
-    TooManyAttempts for a network; one account's limit is kept silently.
+    TooManyAttempts for a network; one address's limit is kept silently.
     """
     email = User.objects.normalize_email(email)
-    if may_send(email, client):
+    if may_send(purpose, email, client):
         tasks.look_up.enqueue(purpose, email, list(client))
 
 
-def may_send(email: str, client: Client) -> bool:
-    """Return whether one more mail may go to this address, and count it.
+def may_send(purpose: Purpose, email: str, client: Client) -> bool:
+    """Return whether one more mail of this purpose may go to this address, and count it.
 
-    Raises TooManyAttempts if the network asked for too many.
+    Each purpose has a counter of its own, so that nobody uses up another person's links to set a
+    new password by asking for something else. Raises TooManyAttempts if the network asked for too
+    many.
     """
 
     def report(limit_name: str) -> None:
@@ -69,7 +71,7 @@ def may_send(email: str, client: Client) -> bool:
 
     throttling.take([limit("MAIL_RATE_NETWORK", client.network)], report)
     try:
-        throttling.take([limit("MAIL_RATE_ACCOUNT", email)], report)
+        throttling.take([limit("MAIL_RATE_ACCOUNT", purpose, email)], report)
     except TooManyAttempts:
         return False
     return True

@@ -223,31 +223,6 @@ def test_a_reset_ends_the_blocks(client, token, user):
     assert client.post(SIGNIN, body | {"password": NEW}).status_code == 200
 
 
-def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, deliver):
-    for _ in range(8):
-        assert client.post(FORGOT, {"email": user.email}).status_code == 202
-        deliver()
-
-    assert len(mail.outbox) == 5
-
-
-def test_of_several_links_that_wait_only_the_newest_is_sent(client, user, deliver):
-    for _ in range(3):
-        client.post(FORGOT, {"email": user.email})
-
-    (message,) = deliver()
-    assert reset(client, token_in(message)).status_code == 200
-
-
-def test_a_network_asks_for_20_mails_an_hour(client, user):
-    statuses = [
-        client.post(FORGOT, {"email": f"person{number}@example.com"}).status_code
-        for number in range(22)
-    ]
-
-    assert statuses == [202] * 20 + [429] * 2
-
-
 @pytest.mark.postgresql
 def test_of_16_parallel_uses_one_succeeds(race, client, token):
     def use(number):
