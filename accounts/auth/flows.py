@@ -117,9 +117,11 @@ def is_new_network(user: User, client: Client) -> bool:
 
 
 def has_failures(user: User) -> bool:
-    """Return whether at least five sign-ins failed within a day: somebody may have guessed."""
+    """Return whether at least five passwords were wrong within a day: somebody may have guessed."""
     day_ago = timezone.now() - timedelta(days=1)
-    failed = user.events.filter(name=Name.SIGNIN_FAILED, created_at__gt=day_ago)
+    failed = user.events.filter(
+        name=Name.SIGNIN_FAILED, created_at__gt=day_ago, details__reason="wrong_password"
+    )
     return failed.order_by("-id")[:5].count() == 5
 
 
