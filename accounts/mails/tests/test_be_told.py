@@ -1,5 +1,7 @@
 """People are told what happened to their account, in their language, at the stored address."""
 
+from itertools import pairwise
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -97,6 +99,22 @@ def test_the_failures_of_somebody_are_found_by_an_index(user):
         explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
         cursor.execute(f"{explain} {queries[0]['sql']}")
         assert "events_user" in str(cursor.fetchall())
+
+
+@pytest.mark.parametrize(("is_proven", "told"), [(False, 5), (True, 8)])
+def test_of_each_change_unless_the_address_may_be_a_strangers(member, deliver, is_proven, told):
+    """Who signs up with a victim's address cannot bury the mailbox under notices."""
+    User.objects.update(email_verified_at=timezone.now() if is_proven else None)
+    passwords = ["testpassword123", *(f"newpassword{number}" for number in range(8))]
+
+    for current, new in pairwise(passwords):
+        body = {"current_password": current, "new_password": new}
+        assert member.post(f"{ME}/change-password", body).status_code == 200
+
+    assert subjects(deliver()) == ["Your password was changed"] * told
+    reached = Event.objects.filter(name=Name.LIMIT_REACHED)
+    assert [event.details for event in reached] == [{"limit": "MAIL_RATE_ACCOUNT"}] * (told == 5)
+    assert {event.user_id for event in reached} <= {User.objects.get().pk}
 
 
 def test_in_the_language_of_the_request(client, user, deliver):
