@@ -119,6 +119,18 @@ def move(user: User, email: str) -> None:
     user.email, user.email_verified_at = email, now
 
 
+def follow_staff(user: User, was: User, client: Client) -> None:
+    """Void every link of a user to whom staff gave another address, and tell both mailboxes.
+
+    Staff have the last word, so nothing undoes it. As everywhere, an old address that was never
+    proven is told nothing. Belongs into the transaction of the change.
+    """
+    user.links.all().delete()
+    if was.email_verified:
+        mails.notify("email_changed", was, client, email=user.email)
+    mails.notify("email_changed", user, client)
+
+
 def undo_change(token: str, client: Client) -> None:
     """Bring an address back, and put out whoever changed it.
 
