@@ -47,13 +47,22 @@ def verify(
     is_owner = current_password is not None or (session and session.user_id == link.user_id)
     with transaction.atomic():
         user = link.consume()
-        keeps = bool(is_owner or user.email_verified or not user.sessions.exists())
+        keeps = bool(is_owner or user.email_verified or not has_been_inside(user))
         users, now = User.objects.filter(pk=user.pk), timezone.now()
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
         Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
         if not keeps:
             put_out(user, client)
     return keeps
+
+
+def has_been_inside(user: User) -> bool:
+    """Return whether anybody ever signed in to the account.
+
+    The log remembers it for ``EVENT_RETENTION_DAYS``, which is longer than sessions are kept.
+    """
+    signed_in = user.events.filter(name=Name.SIGNIN_SUCCEEDED)
+    return user.sessions.exists() or signed_in.exists()
 
 
 def put_out(user: User, client: Client) -> None:

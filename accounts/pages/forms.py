@@ -63,8 +63,9 @@ class VerifyForm(LinkForm):
         "current-password",
         required=False,
         help_text=_(
-            "It shows that it was you who signed up. If you leave it empty, every device is signed"
-            " out, and you have to set a new password."
+            "It shows that it was you who signed up. If you leave it empty, and somebody has signed"
+            " in to the account before, every device is signed out, and you have to set a new"
+            " password."
         ),
     )
 

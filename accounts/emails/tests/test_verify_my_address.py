@@ -1,9 +1,11 @@
 """The link in a mail proves the mailbox, and nothing more."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.events.models import Event
@@ -85,6 +87,21 @@ def test_who_signed_up_with_another_persons_address_loses_everything(
     assert client.post("/api/v1/auth/reset-password", body).status_code == 200
     mine = {"email": "test@example.com", "password": "theownerspassword1"}
     assert client.post(SIGNIN, mine).status_code == 200
+
+
+def test_who_was_inside_long_ago_is_not_forgotten(client, test_user_data, deliver):
+    """Sessions are purged 90 days after their end; a squatter had better not wait for it."""
+    client.post(SIGNUP, test_user_data)
+    client.post(SIGNIN, test_user_data)
+    with time_machine.travel(timezone.now() + timedelta(days=98)):
+        call_command("purge", stdout=StringIO())
+        assert not Session.objects.exists()
+        client.post(RESEND, {"email": test_user_data["email"]})
+
+        answer = verify(client, token_in(deliver()[-1]))
+
+        assert answer.json()["message"].endswith("with the link that we sent you.")
+        assert client.post(SIGNIN, test_user_data).status_code == 401
 
 
 def test_a_session_of_somebody_else_proves_nothing(client, signed_up, token):

@@ -183,6 +183,22 @@ def test_without_the_password_everybody_is_put_out(browser, verification):
     assert not Session.objects.live().exists()
 
 
+def test_without_the_password_nothing_is_lost_where_nobody_has_signed_in(
+    browser, client, test_user_data, deliver
+):
+    client.post("/api/v1/auth/signup", test_user_data)
+    assert "If you leave it empty, and somebody has signed in to the account before, every" in text(
+        browser.get("/account/verify-email")
+    )
+
+    form = {"token": token_in(deliver()[-1]), "current_password": ""}
+    page = browser.post("/account/verify-email", form)
+
+    assert "Your address is confirmed." in text(page)
+    assert "set a new password" not in text(page)
+    assert User.objects.get().check_password(test_user_data["password"])
+
+
 def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     User.objects.update(email_verified_at=timezone.now())
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
