@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.errors import EmailTaken
+from accounts.errors import EmailTaken, InvalidToken
 from accounts.events.models import Event, Name
 from accounts.mails import flows as mails
 from accounts.mails.models import Link, Purpose
@@ -39,21 +39,45 @@ def verify(
     password, keeps everything. Otherwise whoever has been inside is put out: the sessions end,
     the password is void, and a link to set another one goes to the proven address.
 
-    Raises LinkNotValid, or what ``passwords.verify`` raises; then the link is good still.
+    Raises LinkNotValid, or what ``is_owner`` and ``consume`` raise; then the link is good still.
     """
     link = Link.objects.present(token, Purpose.VERIFY)
-    if current_password is not None:
-        passwords.verify(link.user, current_password, client.network, client)
-    is_owner = current_password is not None or (session and session.user_id == link.user_id)
+    is_owners = is_owner(link, client, session, current_password)
     with transaction.atomic():
-        user = link.consume()
-        keeps = bool(is_owner or user.email_verified or not has_been_inside(user))
+        user = consume(link, session)
+        keeps = is_owners or user.email_verified or not has_been_inside(user)
         users, now = User.objects.filter(pk=user.pk), timezone.now()
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
         Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
         if not keeps:
             put_out(user, client)
     return keeps
+
+
+def is_owner(
+    link: Link, client: Client, session: Session | None, current_password: str | None
+) -> bool:
+    """Return whether the reader of the link shows that the account is his too.
+
+    A session of it does, or its password. A session of somebody else is no better than one that
+    has ended. Raises InvalidToken, or what ``passwords.verify`` raises.
+    """
+    if session and session.user_id != link.user_id:
+        raise InvalidToken
+    if current_password is not None:
+        passwords.verify(link.user, current_password, client.network, client)
+    return session is not None or current_password is not None
+
+
+def consume(link: Link, session: Session | None) -> User:
+    """Use the link up and return its user, whose row is locked.
+
+    Raises LinkNotValid, or InvalidToken if the session that was shown with it has just ended.
+    """
+    user = link.consume()
+    if session and not session.lives_still():
+        raise InvalidToken
+    return user
 
 
 def has_been_inside(user: User) -> bool:

@@ -41,8 +41,8 @@ class EmailViewSet(EntranceViewSet):
 
         Send a bearer token of the account, or its password as `current_password`, if you can.
         Without either, if anybody has ever signed in to the account, everybody is signed out, the
-        password is void, and a link to set a new one is sent. So a bearer token that has expired
-        is refused: refresh it, and send the link again.
+        password is void, and a link to set a new one is sent. So a bearer token that has expired,
+        or is of another account, is refused: refresh it, or sign in, and send the link again.
         """
         _, session = SessionAuthentication().authenticate(request) or (None, None)
         keeps = flows.verify(**self.validated(), client=self.client, session=session)

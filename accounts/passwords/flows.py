@@ -60,7 +60,7 @@ def lock(session: Session) -> User:
     """
     unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
     user = unchanged.select_for_update().first()
-    if user is None or not Session.objects.live().filter(pk=session.pk).exists():
+    if user is None or not session.lives_still():
         raise InvalidToken
     return user
 
