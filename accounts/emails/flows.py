@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.errors import EmailTaken, InvalidToken
+from accounts.errors import EmailTaken, InvalidToken, ReauthenticationRequired
 from accounts.events.models import Event, Name
 from accounts.mails import flows as mails
 from accounts.mails.models import Link, Purpose
@@ -118,18 +118,27 @@ def request_change(
         Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, client, user.pk, session.pk)
 
 
-def confirm_change(token: str, client: Client) -> None:
+def confirm_change(
+    token: str, client: Client, session: Session | None = None, current_password: str | None = None
+) -> None:
     """Give the account the address whose mailbox the link was sent to.
 
+    The link proves the mailbox, and only its owner may give that to an account: whoever asks for
+    another person's address must not get it, verified, because that person followed the link.
     The old address gets a notice with a link that takes it back, if it was ever proven: a mistyped
-    one is a stranger's, who would take the account. Raises LinkNotValid, or EmailTaken, also for
-    the loser of a race; then the link is good still.
+    one is a stranger's, who would take the account.
+
+    Raises LinkNotValid, ReauthenticationRequired without a session of the account or its password,
+    what ``is_owner`` and ``consume`` raise, or EmailTaken, also for the loser of a race; then the
+    link is good still.
     """
     link = Link.objects.present(token, Purpose.CHANGE)
+    if not is_owner(link, client, session, current_password):
+        raise ReauthenticationRequired
     if is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
-        user = link.consume()
+        user = consume(link, session)
         old_email = user.email if user.email_verified else None
         move(user, link.email)
         user.links.revocable().delete()

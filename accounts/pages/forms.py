@@ -79,9 +79,15 @@ class VerifyForm(LinkForm):
 class ConfirmChangeForm(LinkForm):
     title = _("Confirm your new email address")
     button = _("Confirm the address")
+    current_password = password_field(
+        _("Your password"),
+        "current-password",
+        help_text=_("It shows that the account that gets this address is yours."),
+    )
 
     def act(self, client: Client) -> str:
-        emails.confirm_change(self.cleaned_data["token"], client)
+        token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
+        emails.confirm_change(token, client, current_password=password)
         return gettext("Your account has its new address.")
 
 

@@ -28,11 +28,11 @@ def mailed(deliver):
 
 
 @pytest.fixture
-def change(client, member, mailed):
+def change(member, mailed):
     """Change the address and return the answer of the confirmation."""
 
     def change(email: str):
         assert member.post(CHANGE, {"new_email": email}).status_code == 202
-        return client.post(CONFIRM, {"token": mailed(email)})
+        return member.post(CONFIRM, {"token": mailed(email)})
 
     return change

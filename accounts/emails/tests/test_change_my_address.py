@@ -1,9 +1,11 @@
 """A new address must be proven before it is the account's."""
 
 from datetime import timedelta
+from itertools import starmap
 
 import pytest
 import time_machine
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.auth import flows as auth
@@ -23,6 +25,7 @@ CONFIRM = "/api/v1/auth/confirm-email-change"
 UNDO = "/api/v1/auth/undo-email-change"
 SIGNIN = "/api/v1/auth/signin"
 ME = "/api/v1/users/me"
+PASSWORD = {"current_password": "testpassword123"}
 pytestmark = pytest.mark.django_db
 
 
@@ -33,7 +36,7 @@ def test_an_address_is_changed_when_the_new_one_is_proven(
     assert answer.status_code == 202
     assert User.objects.get().email == "test@example.com"
 
-    answer = client.post(CONFIRM, {"token": mailed("new@example.com")})
+    answer = member.post(CONFIRM, {"token": mailed("new@example.com")})
 
     assert (answer.status_code, answer.json()) == (200, {"message": "Email changed successfully"})
     me = member.get(ME).json()
@@ -69,13 +72,13 @@ def test_what_is_no_address_is_refused(member, email):
     assert not Link.objects.exists()
 
 
-def test_nobody_is_told_that_an_address_is_taken_before_it_is_proven(client, member, user, mailed):
+def test_nobody_is_told_that_an_address_is_taken_before_it_is_proven(member, user, mailed):
     other = User.objects.create_user("other@example.com", "testpassword123")
     free = member.post(CHANGE, {"new_email": "free@example.com"})
     taken = member.post(CHANGE, {"new_email": other.email})
     assert (taken.status_code, taken.content) == (free.status_code, free.content)
 
-    answer = client.post(CONFIRM, {"token": mailed(other.email)})
+    answer = member.post(CONFIRM, {"token": mailed(other.email)})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "email_taken")
     assert User.objects.get(pk=user.pk).email == "test@example.com"
@@ -100,7 +103,7 @@ def test_a_deactivated_account_keeps_its_address(client, member, mailed):
     link = mailed("new@example.com")
     User.objects.update(is_active=False)
 
-    assert_refused(client.post(CONFIRM, {"token": link}))
+    assert_refused(client.post(CONFIRM, {"token": link, **PASSWORD}))
     assert User.objects.get().email == "test@example.com"
 
 
@@ -113,6 +116,58 @@ def test_a_link_of_another_purpose_changes_nothing(client, proven, mailed, chang
     body = {"token": undo, "password": "anotherpassword123"}
     assert_refused(client.post("/api/v1/auth/reset-password", body))
     assert client.post(UNDO, {"token": undo}).status_code == 200
+
+
+@pytest.fixture
+def token(member, mailed):
+    """The token that was mailed to the address that the member wants."""
+    member.post(CHANGE, {"new_email": "new@example.com"})
+    return mailed("new@example.com")
+
+
+def test_who_reads_the_mailbox_gives_it_to_nobody_elses_account(client, token):
+    """A squatter asks for a victim's address, and the victim follows the link."""
+    User.objects.create_user("victim@example.com", "testpassword123")
+    alone = client.post(CONFIRM, {"token": token})
+    assert (alone.status_code, alone.json()["code"]) == (403, "reauthentication_required")
+    victim = {"email": "victim@example.com", "password": "testpassword123"}
+    own = f"Bearer {client.post(SIGNIN, victim).json()['access_token']}"
+    for body in ({}, PASSWORD):
+        other = client.post(CONFIRM, {"token": token, **body}, headers={"Authorization": own})
+        assert (other.status_code, other.json()["code"]) == (401, "token_not_valid")
+    assert not User.objects.filter(email="new@example.com").exists()
+
+    assert client.post(CONFIRM, {"token": token, **PASSWORD}).status_code == 200
+    assert User.objects.filter(email="new@example.com").exists()
+
+
+def test_a_wrong_password_is_a_failed_sign_in_and_keeps_the_link(client, member, token):
+    body = {"token": token, "current_password": "wrong"}
+    answers = [client.post(CONFIRM, body) for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [400] * 5 + [429]
+    assert answers[0].json()["code"] == "password_incorrect"
+    assert client.post(SIGNIN, {"email": "test@example.com", "password": "x"}).status_code == 429
+    assert User.objects.get().email == "test@example.com"
+    assert member.post(CONFIRM, {"token": token}).status_code == 200
+
+
+def test_an_account_without_a_password_confirms_with_its_session(member, token):
+    User.objects.update(password=make_password(None))
+
+    assert member.post(CONFIRM, {"token": token, **PASSWORD}).status_code == 400
+    assert member.post(CONFIRM, {"token": token}).status_code == 200
+
+
+def test_a_session_that_has_ended_confirms_nothing(member, token):
+    session = Session.objects.select_related("user").get()
+    Session.objects.all().revoke()
+
+    assert member.post(CONFIRM, {"token": token}).status_code == 401
+    with pytest.raises(InvalidToken):
+        flows.confirm_change(token, Client(), session)
+    assert User.objects.get().email == "test@example.com"
+    assert Link.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +218,7 @@ def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
     other = User.objects.create_user("other@example.com", "testpassword123")
     for number in range(10):
         email = f"wanted{number}@example.com"
-        tokens = []
+        wishes = []
         for person in (user, other):
             session = Session.objects.create(
                 user=person,
@@ -173,17 +228,17 @@ def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
             )
             with_network = Client(f"192.0.{number}.{person.pk % 250}")
             flows.request_change(session, with_network, email)
-            tokens.append(token_in(deliver()[-1]))
+            wishes.append((token_in(deliver()[-1]), session))
 
-        def confirm(token):
+        def confirm(token, session):
             def run():
                 try:
-                    flows.confirm_change(token, Client())
+                    flows.confirm_change(token, Client(), session)
                 except EmailTaken:
                     return "taken"
                 return "won"
 
             return run
 
-        assert sorted(race(*map(confirm, tokens))) == ["taken", "won"]
+        assert sorted(race(*starmap(confirm, wishes))) == ["taken", "won"]
         assert User.objects.filter(email=email).count() == 1

@@ -112,7 +112,7 @@ def test_a_refused_password_keeps_the_link(browser, token, user):
 
 @pytest.mark.parametrize("name", PAGES[:4])
 def test_a_wrong_link_is_told_with_a_way_on(browser, user, name):
-    form = {"token": "x" * 43, "password": NEW, "current_password": ""}
+    form = {"token": "x" * 43, "password": NEW, "current_password": NEW}
     page = browser.post(f"/account/{name}", form)
 
     assert page.status_code == 400
@@ -202,7 +202,13 @@ def test_without_the_password_nothing_is_lost_where_nobody_has_signed_in(
 def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     User.objects.update(email_verified_at=timezone.now())
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
-    page = browser.post("/account/confirm-email-change", {"token": token_in(deliver()[-1])})
+    form = {"token": token_in(deliver()[-1])}
+    for wrong in ({}, {"current_password": ""}, {"current_password": "wrong"}):
+        page = browser.post("/account/confirm-email-change", form | wrong)
+        assert page.status_code == 400
+        assert User.objects.get().email == "test@example.com"
+    form["current_password"] = "testpassword123"
+    page = browser.post("/account/confirm-email-change", form)
     assert "Your account has its new address." in text(page)
     assert User.objects.get().email == "new@example.com"
 

@@ -92,6 +92,7 @@ def test_an_address_is_changed_and_brought_back(person, member, user, mailed):
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
     ana = person()
     ana.open(f"/account/confirm-email-change#token={mailed('new@example.com')}")
+    ana.fill(current_password="testpassword123")
     assert "Your account has its new address." in ana.send()
     ana.open(f"/account/undo-email-change#token={mailed(user.email)}")
     ana.picture("undo")
@@ -117,8 +118,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(person, name):
     phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     ana.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     ana.open(f"/account/{name}#token={'x' * 43}")
-    if name != "undo-email-change":
-        ana.fill(**({"password": NEW} if name == "reset-password" else {}))
+    passwords = {"reset-password": "password", "confirm-email-change": "current_password"}
+    if name in passwords:
+        ana.fill(**{passwords[name]: NEW})
     ana.send()
     ana.picture(f"phone-{name}")
 
