@@ -14,8 +14,8 @@ from django_tasks_db.models import DBTaskResult
 logger = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
-# Longer than any mail takes: the mail server has EMAIL_TIMEOUT seconds for each of its answers.
-ABANDONED_AFTER = timedelta(minutes=5)
+# Longer than any mail takes: the mail server has EMAIL_TIMEOUT for each of its 12 answers.
+ABANDONED_AFTER = timedelta(minutes=15)
 PAUSE = 1.0  # Seconds between two looks into an empty queue.
 
 
