@@ -2,7 +2,6 @@
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
@@ -140,10 +139,11 @@ def reset(token: str, new_password: str, client: Client) -> None:
     with transaction.atomic():
         user = link.consume()
         now = timezone.now()
+        if not user.email_verified:
+            user.email_verified_at = now
+            Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
         User.objects.filter(pk=user.pk).update(
-            password=password_hash,
-            email_verified_at=Coalesce("email_verified_at", now),
-            updated_at=now,
+            password=password_hash, email_verified_at=user.email_verified_at, updated_at=now
         )
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()

@@ -74,6 +74,16 @@ def test_a_new_password_is_set_with_the_link(client, member, token, user, delive
     assert [message.subject for message in deliver()][1:] == ["Your password was changed"]
 
 
+@pytest.mark.parametrize(("is_verified", "events"), [(False, 1), (True, 0)])
+def test_an_address_that_a_reset_proves_first_is_recorded(client, token, is_verified, events):
+    User.objects.update(email_verified_at=timezone.now() if is_verified else None)
+
+    assert reset(client, token).status_code == 200
+
+    assert User.objects.get().email_verified
+    assert Event.objects.filter(name="email_verified").count() == events
+
+
 @pytest.mark.parametrize(
     "email", ["test@example.com", "nobody@example.com", "", " TEST@Example.com"]
 )
