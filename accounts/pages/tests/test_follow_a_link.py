@@ -103,7 +103,8 @@ def test_a_refused_password_keeps_the_link(browser, token, user):
     assert "This password is too short" in text(page)
     assert "<title>Error: Set a new password" in content
     assert f'value="{token}"' in content
-    assert 'aria-invalid="true"' in content
+    invalid = re.findall(r'<input[^>]* name="(\w+)"[^>]* aria-invalid="true"', content)
+    assert invalid == ["password"]
     assert "short" not in re.findall(r'value="([^"]*)"', content)
     assert User.objects.get().password == user.password
     again = browser.post("/account/reset-password", {"token": token, "password": NEW})
@@ -118,6 +119,8 @@ def test_a_wrong_link_is_told_with_a_way_on(browser, user, name):
     assert page.status_code == 400
     assert "This link is invalid or has expired." in text(page)
     assert "/account/forgot-password" in page.content.decode()
+    (field,) = re.findall(r'<input[^>]* name="token"[^>]*>', page.content.decode())
+    assert 'aria-invalid="true"' in field
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -54,6 +54,20 @@ def test_a_password_is_set_after_one_was_refused(person, reset_link):
     assert ana.complaints() == []
 
 
+def test_a_code_that_was_wrong_can_be_corrected(person, reset_link):
+    token = reset_link.partition("=")[2]
+    ana = person()
+    ana.open(reset_link[:-1])
+    assert not ana.browser.find_element(By.NAME, "token").is_displayed()
+    ana.fill(password=NEW)
+    assert "This link is invalid or has expired." in ana.send()
+    ana.picture("wrong-code")
+
+    ana.fill(token=token, password=NEW)
+    assert "Your password is set" in ana.send()
+    assert ana.complaints() == []
+
+
 def test_a_used_link_leads_to_a_new_one(person, reset_link, user, mailed):
     ana = person()
     for _ in range(2):
