@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django_tasks_db.models import DBTaskResult
 
+from accounts.emails.admin import UserAdmin
 from accounts.events.admin import EventAdmin
 from accounts.events.models import Event
 from accounts.mails.admin import MailAdmin
@@ -13,7 +14,7 @@ from accounts.sessions.admin import (
     deactivate_and_sign_out,
     sign_out_everywhere,
 )
-from accounts.users.admin import GroupAdmin, UserAdmin, approve
+from accounts.users.admin import GroupAdmin, approve
 from accounts.users.models import User
 
 admin.site.unregister(Group)

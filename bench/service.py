@@ -39,6 +39,7 @@ def environment(database_url: str) -> dict[str, str]:
         **dict.fromkeys(LIMITS, "1000000/1m"),
         "ENVIRONMENT": "production",
         "EMAIL_URL": "smtp://127.0.0.1",
+        "EMAIL_FROM": "accounts@example.com",
         "ALLOWED_HOSTS": "127.0.0.1",
         "TRUSTED_PROXIES": "127.0.0.0/8",
         "SECRET_KEY": secrets.token_urlsafe(64),

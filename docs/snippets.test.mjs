@@ -241,6 +241,37 @@ for (const client of Object.keys(CLIENTS)) {
       await assert.rejects(other.verifyEmail(token), { code: "link_not_valid" });
     });
 
+    test("somebody else who is signed in is asked for the password of the account", async () => {
+      const ben = newEmail();
+      await tab.signUp({ email: ben, password: PASSWORD });
+      const token = await openLink(tab, ben, "verify-email");
+
+      await tab.verifyEmail(token, async () => PASSWORD);
+
+      assert.equal((await me(tab)).email, email);
+      assert.equal((await tab.signIn(ben, PASSWORD)).email_verified, true);
+    });
+
+    test("who is not signed in confirms a new address with the password", async () => {
+      const [ben, later] = [newEmail(), newEmail()];
+      openBrowser();
+      const other = await openTab(client);
+      await other.signUp({ email: ben, password: PASSWORD });
+      await other.signIn(ben, PASSWORD);
+      await other.changeEmail(later, PASSWORD);
+      const token = await openLink(other, later, "confirm-email-change");
+      await other.signOut();
+
+      await assert.rejects(other.post("/auth/confirm-email-change", { token }), {
+        code: "reauthentication_required",
+      });
+      const wrong = other.confirmEmail(token, async () => "not the password");
+      await assert.rejects(wrong, { code: "password_incorrect" });
+      await other.confirmEmail(token, async () => PASSWORD);
+
+      assert.equal((await other.signIn(later, PASSWORD)).email, later);
+    });
+
     test("a forgotten password is set anew, and an address changed and brought back", async () => {
       const [ben, later, password] = [newEmail(), newEmail(), "a longer way to Tipperary"];
       openBrowser();
@@ -253,6 +284,7 @@ for (const client of Object.keys(CLIENTS)) {
       await other.changeEmail(later, password);
       await other.confirmEmail(await openLink(other, later, "confirm-email-change"));
       assert.equal((await me(other)).email, later);
+      assert.equal(proxy.count("POST /auth/confirm-email-change"), 1);
 
       await other.undoEmail(await openLink(other, ben, "undo-email-change"));
       await assert.rejects(me(other), { code: "token_not_valid" });

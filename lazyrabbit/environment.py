@@ -4,6 +4,7 @@ import ipaddress
 import json
 import re
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -61,6 +62,17 @@ def parse_url_prefix(text: str) -> str:
     if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text):
         raise ValidationError("Expected an address like https://app.example.com.")
     return text.rstrip("/")
+
+
+@env.parser_for("mailbox")
+def parse_mailbox(text: str) -> str:
+    """Return whom mail is from: one address, alone or behind a name."""
+    _, address = parseaddr(text)
+    is_whole = text == address or text.endswith(f"<{address}>")
+    is_address = re.fullmatch(r"[^@\s]+@[A-Za-z0-9.-]+", address)
+    if not (is_whole and is_address and text.isprintable()):
+        raise ValidationError("Expected an address like Accounts <accounts@example.com>.")
+    return text
 
 
 @env.parser_for("email_url")

@@ -3,6 +3,8 @@
 The README's table and ``.env.example`` list the same names, and a test compares the three.
 """
 
+import re
+
 from environs import EnvValidationError
 from environs import validate as check
 
@@ -24,7 +26,7 @@ DRAIN_SECONDS = env.int("DRAIN_SECONDS", 0, validate=check.Range(0, 300))
 
 # Mail, and where its links lead.
 EMAIL_URL = env.email_url("EMAIL_URL", "console:")
-EMAIL_FROM = env.str("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>")
+EMAIL_FROM = env.mailbox("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>")
 FRONTEND_URL = env.url_prefix("FRONTEND_URL", "")
 EMAIL_VERIFICATION = env.str(
     "EMAIL_VERIFICATION", "optional", validate=check.OneOf(["none", "optional", "required"])
@@ -84,11 +86,13 @@ def mistakes() -> list[str]:
 def unsafe() -> dict[str, list[str]]:
     """Return what is only good for a laptop; a value that could not be read is None."""
     is_console = EMAIL_URL and "console" in EMAIL_URL["EMAIL_BACKEND"]
+    is_local = EMAIL_FROM and re.search(r"(@[^.]+|\.localhost)>?$", EMAIL_FROM)
     hosts = ALLOWED_HOSTS or []
     found = {
         "SECRET_KEY": ("at least 32 random characters", len(SECRET_KEY or "") < 32),
         "DEBUG": ("false", DEBUG),
         "EMAIL_URL": ("a mail server, like smtps://USER:PASSWORD@HOST,", is_console),
+        "EMAIL_FROM": ("an address of a domain that is yours", is_local),
         "THROTTLING": ("true", not THROTTLING),
         "METRICS_TOKEN": ("16 random characters or none", 0 < len(METRICS_TOKEN or "") < 16),
         "ALLOWED_HOSTS": ("the names of this service, not *,", not hosts or "*" in hosts),

@@ -85,7 +85,7 @@ TEMPLATES = [
 # Mail waits in the database, in the transaction that it tells about, for ``manage.py worker``.
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 globals().update(EMAIL_URL)  # EMAIL_BACKEND, EMAIL_HOST and so on, as Django names them.
-EMAIL_TIMEOUT = 10  # Seconds for each answer of the mail server.
+EMAIL_TIMEOUT = 60  # Seconds for each answer of the mail server: some look for spam meanwhile.
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
 # Without a frontend, links lead to pages of our own; never to wherever a request says it came.
 HOST = ALLOWED_HOSTS[0].lstrip(".")

@@ -60,7 +60,7 @@ def signup(
     except Overloaded:
         throttling.give_back(limits)
         raise
-    may_mail = is_silent and mails.may_send(user.email, client)
+    may_mail = is_silent and mails.may_send(Purpose.VERIFY, user.email, client)
     is_stored = not is_taken and store(user, client)
     if is_silent:
         if may_mail and not is_stored:
@@ -117,9 +117,11 @@ def is_new_network(user: User, client: Client) -> bool:
 
 
 def has_failures(user: User) -> bool:
-    """Return whether at least five sign-ins failed within a day: somebody may have guessed."""
+    """Return whether at least five passwords were wrong within a day: somebody may have guessed."""
     day_ago = timezone.now() - timedelta(days=1)
-    failed = user.events.filter(name=Name.SIGNIN_FAILED, created_at__gt=day_ago)
+    failed = user.events.filter(
+        name=Name.SIGNIN_FAILED, created_at__gt=day_ago, details__reason="wrong_password"
+    )
     return failed.order_by("-id")[:5].count() == 5
 
 

@@ -27,11 +27,11 @@ class LinkSerializer(serializers.Serializer[Any]):
         ),
     ]
 )
-class VerifySerializer(LinkSerializer):
+class OwnerLinkSerializer(LinkSerializer):
     current_password = PasswordField(
         required=False,
         allow_null=True,
-        help_text="Shows, like a bearer token, that it is the same person who signed up.",
+        help_text="Shows, like a bearer token, that the account is that person's too.",
     )
 
 

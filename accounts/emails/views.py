@@ -11,7 +11,7 @@ from accounts.emails.serializers import (
     ChangeEmailSerializer,
     LinkSerializer,
     MessageSerializer,
-    VerifySerializer,
+    OwnerLinkSerializer,
 )
 from accounts.errors import (
     EmailTaken,
@@ -25,13 +25,20 @@ from accounts.errors import (
 from accounts.mails import flows as mails
 from accounts.mails.models import Purpose
 from accounts.sessions.authentication import SessionAuthentication
+from accounts.sessions.models import Session
 from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
+
+
+def session_of(request: Request) -> Session | None:
+    """Return the session of the bearer token, if there is one. Raises InvalidToken."""
+    _, session = SessionAuthentication().authenticate(request) or (None, None)
+    return session
 
 
 class EmailViewSet(EntranceViewSet):
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
     @operation(
-        VerifySerializer,
+        OwnerLinkSerializer,
         MessageSerializer,
         errors=(InvalidToken, LinkNotValid, PasswordIncorrect, TooManyAttempts, Overloaded),
     )
@@ -41,10 +48,10 @@ class EmailViewSet(EntranceViewSet):
 
         Send a bearer token of the account, or its password as `current_password`, if you can.
         Without either, if anybody has ever signed in to the account, everybody is signed out, the
-        password is void, and a link to set a new one is sent. So a bearer token that has expired
-        is refused: refresh it, and send the link again.
+        password is void, and a link to set a new one is sent. So a bearer token that has expired,
+        or is of another account, is refused: refresh it, or sign in, and send the link again.
         """
-        _, session = SessionAuthentication().authenticate(request) or (None, None)
+        session = session_of(request)
         keeps = flows.verify(**self.validated(), client=self.client, session=session)
         message = "Email verified successfully"
         if not keeps:
@@ -62,11 +69,30 @@ class EmailViewSet(EntranceViewSet):
         message = "If the address has an account that is not verified, we sent a link to it."
         return Response({"message": message}, status=202)
 
-    @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))
+    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
+    @operation(
+        OwnerLinkSerializer,
+        MessageSerializer,
+        errors=(
+            InvalidToken,
+            LinkNotValid,
+            EmailTaken,
+            PasswordIncorrect,
+            ReauthenticationRequired,
+            TooManyAttempts,
+            Overloaded,
+        ),
+    )
     @action(detail=False, methods=["post"], url_path="confirm-email-change")
     def confirm_email_change(self, request: Request) -> Response:
-        """Confirm my new address with the link in a mail."""
-        flows.confirm_change(**self.validated(), client=self.client)
+        """Confirm my new address with the link in a mail.
+
+        Send a bearer token of the account, or its password as `current_password`: the link alone
+        shows whose the address is, and not whose the account. Whatever is refused, the link stays
+        good.
+        """
+        session = session_of(request)
+        flows.confirm_change(**self.validated(), client=self.client, session=session)
         return Response({"message": "Email changed successfully"})
 
     @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))

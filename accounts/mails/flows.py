@@ -32,8 +32,22 @@ def backlog() -> Backlog:
 
 
 def notify(template: str, user: User, client: Client, **context: Any) -> None:
-    """Tell somebody what happened to the account, at the address that is stored."""
-    tasks.send.enqueue(template, client.language, user.email, {"email": user.email, **context})
+    """Tell somebody what happened to the account, at the address that is stored.
+
+    One that nobody proved may be a stranger's, so what goes there has a limit: the rest is left
+    out silently.
+    """
+    if user.email_verified or may_notify(user, client):
+        tasks.send.enqueue(template, client.language, user.email, {"email": user.email, **context})
+
+
+def may_notify(user: User, client: Client) -> bool:
+    """Return whether one more notice may go to an address that nobody proved, and count it."""
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
+
+    return is_within("notice", user.email, report)
 
 
 def send_link(user: User, purpose: Purpose, client: Client, email: str | None = None) -> Link:
@@ -51,25 +65,32 @@ def ask(purpose: Purpose, email: str, client: Client) -> None:
     """Queue a link for whoever has this address, the same for every address.
 
     The worker looks it up, so neither the answer nor its time tells who has an account. Raises
-    TooManyAttempts for a network; one account's limit is kept silently.
+    TooManyAttempts for a network; one address's limit is kept silently.
     """
     email = User.objects.normalize_email(email)
-    if may_send(email, client):
+    if may_send(purpose, email, client):
         tasks.look_up.enqueue(purpose, email, list(client))
 
 
-def may_send(email: str, client: Client) -> bool:
-    """Return whether one more mail may go to this address, and count it.
+def may_send(purpose: Purpose, email: str, client: Client) -> bool:
+    """Return whether one more mail of this purpose may go to this address, and count it.
 
-    Raises TooManyAttempts if the network asked for too many.
+    Each purpose has a counter of its own, so that nobody uses up another person's links to set a
+    new password by asking for something else. Raises TooManyAttempts if the network asked for too
+    many.
     """
 
     def report(limit_name: str) -> None:
         Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
 
     throttling.take([limit("MAIL_RATE_NETWORK", client.network)], report)
+    return is_within(purpose, email, report)
+
+
+def is_within(purpose: str, email: str, report: throttling.Report) -> bool:
+    """Count one mail of this purpose to the address, unless its limit is reached; say which."""
     try:
-        throttling.take([limit("MAIL_RATE_ACCOUNT", email)], report)
+        throttling.take([limit("MAIL_RATE_ACCOUNT", purpose, email)], report)
     except TooManyAttempts:
         return False
     return True

@@ -3,8 +3,10 @@
 import logging
 import time
 from datetime import timedelta
+from functools import partial
+from traceback import format_exception
 
-from django.db import Error, connections, models
+from django.db import Error, connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks.base import TaskResultStatus
@@ -14,9 +16,10 @@ from django_tasks_db.models import DBTaskResult
 logger = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = timedelta(hours=24)
-# Longer than any mail takes: the mail server has EMAIL_TIMEOUT seconds for each of its answers.
-ABANDONED_AFTER = timedelta(minutes=5)
+# Longer than any mail takes: the mail server has EMAIL_TIMEOUT for each of its 12 answers.
+ABANDONED_AFTER = timedelta(minutes=15)
 PAUSE = 1.0  # Seconds between two looks into an empty queue.
+RECOVERY_PAUSE = 60.0  # Seconds between two looks at the whole queue, for which it has no index.
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -25,19 +28,33 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def recover() -> int:
-    """Queue again what a worker left behind when it was killed, and return how many.
-
-    That is what it had claimed, or had failed at and not yet queued again.
-    """
+    """Queue again what a worker had claimed when it was killed, and return how many."""
     now = timezone.now()
-    claimed = models.Q(status=TaskResultStatus.RUNNING, started_at__lt=now - ABANDONED_AFTER)
-    failed = models.Q(
-        status=TaskResultStatus.FAILED,
-        finished_at__lt=now - ABANDONED_AFTER,
-        enqueued_at__gt=now - GIVE_UP_AFTER,
-    )
-    left = DBTaskResult.objects.filter(claimed | failed)
+    left = DBTaskResult.objects.running().filter(started_at__lt=now - ABANDONED_AFTER)
     return left.update(status=TaskResultStatus.READY, run_after=now)
+
+
+def put_back(mail: DBTaskResult, error: BaseException) -> None:
+    """Let a mail that failed wait for its next attempt, or give it up after a day.
+
+    A worker that was stopped for longer than ``ABANDONED_AFTER`` changes nothing: another one has
+    taken the mail over, and may have sent it.
+    """
+    attempts, now = len(mail.worker_ids), timezone.now()
+    is_over = now - mail.enqueued_at >= GIVE_UP_AFTER
+    name = f"{type(error).__module__}.{type(error).__qualname__}"
+    own = DBTaskResult.objects.running().filter(pk=mail.pk, worker_ids=mail.worker_ids)
+    is_own = own.update(
+        status=TaskResultStatus.FAILED if is_over else TaskResultStatus.READY,
+        run_after=now + pause_after(attempts),
+        finished_at=now,
+        exception_class_path=name,
+        traceback="".join(format_exception(error)),
+    )
+    if is_own and is_over:
+        logger.error("mail_failed attempts=%s error=%s", attempts, name)
+    elif is_own:
+        logger.warning("mail_delayed attempts=%s error=%s", attempts, name)
 
 
 class Sender(Worker):
@@ -56,24 +73,19 @@ class Sender(Worker):
         )
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
+        # The library would write FAILED over whatever another worker has made of the mail since,
+        # and has no hook for it.
+        db_task_result.set_failed = partial(put_back, db_task_result)
         super().run_task(db_task_result)
-        if db_task_result.status != TaskResultStatus.FAILED:
-            return
-        attempts, now = len(db_task_result.worker_ids), timezone.now()
-        error = db_task_result.exception_class_path
-        if now - db_task_result.enqueued_at < GIVE_UP_AFTER:
-            logger.warning("mail_delayed attempts=%s error=%s", attempts, error)
-            DBTaskResult.objects.filter(pk=db_task_result.pk).update(
-                status=TaskResultStatus.READY, run_after=now + pause_after(attempts)
-            )
-        else:
-            logger.error("mail_failed attempts=%s error=%s", attempts, error)
 
     def work(self) -> None:
         """Send for as long as the process runs, also after trouble with the database."""
+        recovery_due = 0.0
         while self.running:
             try:
-                recover()
+                if time.monotonic() >= recovery_due:
+                    recover()
+                    recovery_due = time.monotonic() + RECOVERY_PAUSE
                 self.run()
             except Error as error:
                 logger.warning("The database cannot be used: %s", type(error).__name__)

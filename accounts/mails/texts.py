@@ -20,17 +20,21 @@ def address(purpose: Purpose, token: str) -> str:
 
 
 def mail(template: str, language: str, to: str, **context: Any) -> EmailMultiAlternatives:
-    """Return the mail: the template's first line is the subject, the rest its text.
-
-    The HTML is the same text with its links made clickable: nothing remote, nothing counted.
-    """
+    """Return the mail: the template's first line is the subject, the rest its text."""
     with translation.override(language):
         words = render_to_string(f"mails/{template}.txt", context)
-        subject, _, text = words.strip().partition("\n")
-        html = render_to_string(
-            "mails/mail.html",
-            {"subject": subject, "text": text.strip(), "language": language},
-        )
-    message = EmailMultiAlternatives(subject.strip(), text.strip() + "\n", to=[to])
-    message.attach_alternative(html, "text/html")
+    subject, text = (part.strip() for part in words.strip().split("\n", 1))
+    message = EmailMultiAlternatives(subject, text + "\n", to=[to])
+    page = {"subject": subject, "language": language, **around(context.get("url"), text)}
+    message.attach_alternative(render_to_string("mails/mail.html", page), "text/html")
     return message
+
+
+def around(url: str | None, text: str) -> dict[str, str]:
+    """Return the text before our link, the link and the text after it.
+
+    The HTML is the same text, and this link is all that can be clicked in it: nothing remote,
+    nothing counted, and no link to what somebody made up as a new address, say.
+    """
+    before, link, after = text.partition(url) if url else (text, "", "")
+    return {"before": before.strip(), "link": link, "after": after.strip()}

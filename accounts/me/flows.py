@@ -50,15 +50,12 @@ def update(
 def delete(session: Session, client: Client, current_password: str | None = None) -> None:
     """Delete the account and everything it owns.
 
-    Raises what ``passwords.confirm`` raises, and InvalidToken if the account was deleted or its
-    password changed in the meantime. The lock lets no sign-in start a session half-way through.
+    Raises what ``passwords.confirm`` and ``passwords.lock`` raise. The lock lets no sign-in start
+    a session half-way through.
     """
     passwords.confirm(session, current_password, client)
-    unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
     with transaction.atomic():
-        user = unchanged.select_for_update().first()
-        if user is None:
-            raise InvalidToken
+        user = passwords.lock(session)
         Event.objects.record(Name.ACCOUNT_DELETED, client, user.pk, session.pk)
         mails.notify("account_deleted", user, client)
         user.delete()

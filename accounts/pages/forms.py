@@ -63,8 +63,9 @@ class VerifyForm(LinkForm):
         "current-password",
         required=False,
         help_text=_(
-            "It shows that it was you who signed up. If you leave it empty, every device is signed"
-            " out, and you have to set a new password."
+            "It shows that it was you who signed up. If you leave it empty, and somebody has signed"
+            " in to the account before, every device is signed out, and you have to set a new"
+            " password."
         ),
     )
 
@@ -78,9 +79,15 @@ class VerifyForm(LinkForm):
 class ConfirmChangeForm(LinkForm):
     title = _("Confirm your new email address")
     button = _("Confirm the address")
+    current_password = password_field(
+        _("Your password"),
+        "current-password",
+        help_text=_("It shows that the account that gets this address is yours."),
+    )
 
     def act(self, client: Client) -> str:
-        emails.confirm_change(self.cleaned_data["token"], client)
+        token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
+        emails.confirm_change(token, client, current_password=password)
         return gettext("Your account has its new address.")
 
 

@@ -58,8 +58,13 @@ class PageView(FormView[PageForm]):
         return self.render_to_response(self.get_context_data(form=form), status=status)
 
     def explain(self, form: PageForm, error: APIException) -> None:
-        """Put the error's sentences beside their fields; those about the link stand above."""
+        """Put the error's sentences beside their fields; those about the link stand above.
+
+        Then the script shows the field with its code, which may have been cut.
+        """
         details: Any = error.detail
+        if "token" in details:
+            form.fields["token"].widget.attrs["aria-invalid"] = "true"
         for attr, sentences in details.items():
             field = attr if attr in form.fields and attr != "token" else None
             for sentence in sentences:

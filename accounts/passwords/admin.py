@@ -44,5 +44,5 @@ class OwnPasswordForm(DjangoOwnPasswordForm):
 
     def save(self, commit: bool = True) -> User:
         user: User = self.user
-        flows.set_by_staff(user, self.cleaned_data["new_password1"], self.client)
+        flows.set_by_staff(user, self.cleaned_data["new_password1"], self.client, is_own=True)
         return user

@@ -2,7 +2,6 @@
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
@@ -51,6 +50,20 @@ def verify(user: User, current_password: str, network: str, client: Client) -> N
             raise PasswordIncorrect
 
 
+def lock(session: Session) -> User:
+    """Lock the session's user and return the row as it is now.
+
+    What confirmed a sensitive act may be out of date by then: it waited for its hashes. Belongs
+    into the transaction of the act. Raises InvalidToken if in the meantime the account was
+    deleted, its password changed, or the session ended.
+    """
+    unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
+    user = unchanged.select_for_update().first()
+    if user is None or not session.lives_still():
+        raise InvalidToken
+    return user
+
+
 def prepare(
     session: Session, new_password: str, current_password: str | None, attr: str, client: Client
 ) -> str:
@@ -74,15 +87,12 @@ def prepare(
 def replace(session: Session, password_hash: str, client: Client) -> None:
     """Store the hash and end every other session of the user.
 
-    Raises InvalidToken if the account was deleted or its password changed since it was read, so
-    that what confirmed this change is out of date. The row is changed before the sessions end:
-    a sign-in with the old password either waits for this and fails, or has started its session
-    and loses it.
+    Raises what ``lock`` raises. The row is locked before the sessions end: a sign-in with the old
+    password either waits for this and fails, or has started its session and loses it.
     """
-    user = session.user
-    unchanged = User.objects.filter(pk=user.pk, password=user.password)
-    if not unchanged.update(password=password_hash, updated_at=timezone.now()):
-        raise InvalidToken
+    user = lock(session)
+    users = User.objects.filter(pk=user.pk)
+    users.update(password=password_hash, updated_at=timezone.now())
     ended = user.sessions.exclude(pk=session.pk).revoke()
     user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
@@ -95,15 +105,22 @@ def change(session: Session, new_password: str, current_password: str, client: C
     replace(session, password_hash, client)
 
 
-def set_by_staff(user: User, new_password: str | None, client: Client) -> None:
-    """Set a password whatever it was before, and end every session of the user.
+def set_by_staff(
+    user: User, new_password: str | None, client: Client, *, is_own: bool = False
+) -> None:
+    """Set a password and end every session of the user.
 
-    Without one, nobody can sign in until staff set another.
+    Whatever it was before; only if it ``is_own``, it must still be the one that was just given.
+    Without a new one, nobody can sign in until a link in a mail or staff set another. Raises
+    InvalidToken if the account was deleted or its own password changed in the meantime.
     """
+    users = User.objects.filter(pk=user.pk)
+    if is_own:
+        users = users.filter(password=user.password)
     user.password = make_password(new_password)
     with transaction.atomic():
-        users = User.objects.filter(pk=user.pk)
-        users.update(password=user.password, updated_at=timezone.now())
+        if not users.update(password=user.password, updated_at=timezone.now()):
+            raise InvalidToken
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
@@ -122,10 +139,11 @@ def reset(token: str, new_password: str, client: Client) -> None:
     with transaction.atomic():
         user = link.consume()
         now = timezone.now()
+        if not user.email_verified:
+            user.email_verified_at = now
+            Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
         User.objects.filter(pk=user.pk).update(
-            password=password_hash,
-            email_verified_at=Coalesce("email_verified_at", now),
-            updated_at=now,
+            password=password_hash, email_verified_at=user.email_verified_at, updated_at=now
         )
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from accounts.clients.client import Client
 from accounts.clients.devices import device
+from accounts.mails.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.users.admin import changeable, set_active
@@ -83,8 +84,7 @@ def sign_out_everywhere(
     page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
     chosen = changeable(page, request, users)
-    ended = flows.end(Session.objects.filter(user__in=chosen), Client.of_staff(request))
-    flows.end_cookies(chosen)
+    ended = flows.end_everywhere(chosen, Client.of_staff(request))
     page.message_user(request, f"{ended} sessions ended.")
 
 
@@ -92,9 +92,13 @@ def sign_out_everywhere(
 def deactivate_and_sign_out(
     page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
-    """Change the users first, so that a sign-in meanwhile fails or loses its session."""
+    """Change the users first, so that a sign-in meanwhile fails or loses its session.
+
+    No link of theirs works any more, also after somebody approves them again.
+    """
     chosen = changeable(page, request, users)
     with transaction.atomic():
         deactivated = set_active(chosen, False, Client.of_staff(request))
         Session.objects.filter(user__in=chosen).revoke()
+        Link.objects.filter(user__in=chosen).delete()
     page.message_user(request, f"{len(deactivated)} users deactivated.")

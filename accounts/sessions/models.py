@@ -84,6 +84,10 @@ class Session(models.Model):
     def is_live(self) -> bool:
         return self.revoked_at is None and self.expires_at > timezone.now()
 
+    def lives_still(self) -> bool:
+        """Return whether the session is live by now, which its row says and not what was read."""
+        return type(self).objects.live().filter(pk=self.pk).exists()
+
     @property
     def is_fresh(self) -> bool:
         """Whether the full sign-in is recent enough for a sensitive act."""

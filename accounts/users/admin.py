@@ -151,11 +151,11 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """End the sessions with the account's activity, in the form's transaction.
+        """End the sessions and void the links with the account's activity.
 
-        An address that staff typed is not proven.
+        That is in the form's transaction. An address that staff typed is not proven.
         """
-        if change and "email" in form.changed_data:
+        if change and is_moved(form):
             obj.email_verified_at = None
         super().save_model(request, obj, form, change)
         client, changed = Client.of_staff(request), set(form.changed_data) - {"seen_at"}
@@ -165,6 +165,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         if "is_active" in changed:
             name = Name.ACCOUNT_ACTIVATED if obj.is_active else Name.ACCOUNT_DEACTIVATED
             Event.objects.record(name, client, obj.pk)
+            if not obj.is_active:
+                obj.links.all().delete()
         for name, fields in (
             (Name.PRIVILEGES_CHANGED, changed & set(PRIVILEGES)),
             (Name.PROFILE_CHANGED, changed - {*PRIVILEGES, "is_active"}),
@@ -184,6 +186,11 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             for user in queryset.select_for_update():
                 Event.objects.record(Name.ACCOUNT_DELETED, Client.of_staff(request), user.pk)
             queryset.delete()
+
+
+def is_moved(form: ModelForm) -> bool:
+    """Return whether the user has another address now, and not another spelling of the same."""
+    return bool(form.instance.email != form.initial["email"])
 
 
 def is_superuser(request: HttpRequest) -> bool:

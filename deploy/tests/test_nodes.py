@@ -18,6 +18,7 @@ PRODUCTION = {
     "ENVIRONMENT": "production",
     "ALLOWED_HOSTS": NAME,
     "EMAIL_URL": "smtp://127.0.0.1",
+    "EMAIL_FROM": "accounts@example.com",
     "TRUSTED_PROXIES": "127.0.0.0/8",
 }
 

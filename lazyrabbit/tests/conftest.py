@@ -23,6 +23,7 @@ PRODUCTION = {
     "SECRET_KEY": "k" * 32,
     "ALLOWED_HOSTS": "accounts.example.com",
     "EMAIL_URL": "smtp://127.0.0.1:2525",
+    "EMAIL_FROM": "Accounts <accounts@example.com>",
 }
 KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the processes see of ours.
 

@@ -77,6 +77,7 @@ def test_production_without_trusted_proxies_is_warned(start, proxies, is_warned)
     process = start(
         ENVIRONMENT="production",
         EMAIL_URL="smtp://127.0.0.1",
+        EMAIL_FROM="accounts@example.com",
         SECRET_KEY="k" * 32,
         ALLOWED_HOSTS="accounts.example.com",
         TRUSTED_PROXIES=proxies,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lazyrabbit.environment import parse_email_url
+from lazyrabbit.environment import parse_email_url, parse_mailbox
 from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
@@ -65,6 +65,12 @@ def test_the_example_names_the_defaults():
         ("DATABASE_URL", "mysql://localhost/accounts"),
         ("DATABASE_URL", "postgres://user:c4n4ry@localhost:port/accounts"),
         ("DEBUG", "perhaps"),
+        ("EMAIL_FROM", ""),
+        ("EMAIL_FROM", "nonsense"),
+        ("EMAIL_FROM", "Accounts <accounts@example.com"),
+        ("EMAIL_FROM", "a@example.com, c4n4ry@example.com"),
+        ("EMAIL_FROM", "Accounts <a@example.com> c4n4ry"),
+        ("EMAIL_FROM", "Accounts\n<accounts@example.com>"),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://user:c4n4ry@host:port"),
         ("EMAIL_URL", "smtp://"),
@@ -107,6 +113,9 @@ def test_all_mistakes_are_told_at_once():
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "accounts.example.com, *"),
+        ("EMAIL_FROM", "accounts@localhost"),
+        ("EMAIL_FROM", "Lazy Rabbit <accounts@localhost>"),
+        ("EMAIL_FROM", "root@mail.localhost"),
         ("EMAIL_URL", "console:"),
         ("EMAIL_URL", ""),
         ("THROTTLING", "false"),
@@ -127,6 +136,7 @@ def test_production_too_tells_all_mistakes_at_once():
     assert sorted(line.partition(":")[0] for line in told) == [
         "ALLOWED_HOSTS",
         "DEBUG",
+        "EMAIL_FROM",
         "EMAIL_URL",
         "PORT",
         "SECRET_KEY",
@@ -178,6 +188,13 @@ def test_a_password_for_the_mail_server_never_travels_in_the_clear(url, host, po
     assert (parsed["EMAIL_USE_SSL"], parsed["EMAIL_USE_TLS"]) == (is_ssl, is_tls)
     assert parsed["EMAIL_HOST_PASSWORD"] == ("p@ss" if "user" in url else "")
     assert parsed["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    "mailbox", ["a@example.com", "<a@example.com>", '"Ñu, Inc." <a+b@mail.example.com>', "A <a@b>"]
+)
+def test_mail_is_from_one_mailbox_with_or_without_a_name(mailbox):
+    assert parse_mailbox(mailbox) == mailbox
 
 
 def test_mail_goes_to_a_folder_or_the_console():

@@ -1,12 +1,18 @@
 """The link in a mail proves the mailbox, and nothing more."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.utils import timezone
 
+from accounts.clients.client import Client
+from accounts.emails import flows
+from accounts.errors import InvalidToken
 from accounts.events.models import Event
+from accounts.mails.models import Link
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -87,14 +93,42 @@ def test_who_signed_up_with_another_persons_address_loses_everything(
     assert client.post(SIGNIN, mine).status_code == 200
 
 
-def test_a_session_of_somebody_else_proves_nothing(client, signed_up, token):
+def test_who_was_inside_long_ago_is_not_forgotten(client, test_user_data, deliver):
+    """Sessions are purged 90 days after their end; a squatter had better not wait for it."""
+    client.post(SIGNUP, test_user_data)
+    client.post(SIGNIN, test_user_data)
+    with time_machine.travel(timezone.now() + timedelta(days=98)):
+        call_command("purge", stdout=StringIO())
+        assert not Session.objects.exists()
+        client.post(RESEND, {"email": test_user_data["email"]})
+
+        answer = verify(client, token_in(deliver()[-1]))
+
+        assert answer.json()["message"].endswith("with the link that we sent you.")
+        assert client.post(SIGNIN, test_user_data).status_code == 401
+
+
+def test_a_session_of_somebody_else_is_like_one_that_has_ended(client, signed_up, token):
     User.objects.create_user("other@example.com", PASSWORD)
     other = client.post(SIGNIN, {"email": "other@example.com", "password": PASSWORD}).json()
     headers = {"Authorization": f"Bearer {other['access_token']}"}
 
-    assert client.post(VERIFY, {"token": token}, headers=headers).status_code == 200
+    for body in ({"token": token}, {"token": token, "current_password": PASSWORD}):
+        answer = client.post(VERIFY, body, headers=headers)
 
-    assert signed_up.get(ME).status_code == 401
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+        assert signed_up.get(ME).json()["email_verified"] is False
+    assert verify(signed_up, token).status_code == 200
+
+
+def test_a_session_that_ends_meanwhile_proves_nothing(signed_up, token):
+    session = Session.objects.select_related("user").get()
+    Session.objects.all().revoke()
+
+    with pytest.raises(InvalidToken):
+        flows.verify(token, Client(), session)
+    assert not User.objects.get().email_verified
+    assert Link.objects.exists()
 
 
 @pytest.mark.parametrize("header", ["Bearer stale", "Bearer"])

@@ -1,7 +1,14 @@
 """People are told what happened to their account, in their language, at the stored address."""
 
-import pytest
+from itertools import pairwise
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.auth.flows import has_failures
+from accounts.events.models import Event, Name
 from accounts.mails.models import Link
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -68,6 +75,46 @@ def test_of_no_sign_in_after_4_failures_or_from_a_known_network(client, user, de
     sign_in(client, "192.0.2.7")
 
     assert deliver() == []
+
+
+def test_of_no_failures_with_the_right_password(client, user, deliver, settings):
+    settings.EMAIL_VERIFICATION = "required"
+    for number in range(6):
+        assert sign_in(client, f"198.51.100.{number}").status_code == 403
+    User.objects.update(email_verified_at=timezone.now())
+
+    assert sign_in(client, "192.0.2.7").status_code == 200
+
+    assert deliver() == []
+
+
+def test_the_failures_of_somebody_are_found_by_an_index(user):
+    many = (Event(name=Name.SIGNIN_FAILED, user_id=user.pk + n, details={}) for n in range(1000))
+    Event.objects.bulk_create(many)
+    with CaptureQueriesContext(connection) as queries:
+        assert not has_failures(user)
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE events")
+        explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{explain} {queries[0]['sql']}")
+        assert "events_user" in str(cursor.fetchall())
+
+
+@pytest.mark.parametrize(("is_proven", "told"), [(False, 5), (True, 8)])
+def test_of_each_change_unless_the_address_may_be_a_strangers(member, deliver, is_proven, told):
+    """Who signs up with a victim's address cannot bury the mailbox under notices."""
+    User.objects.update(email_verified_at=timezone.now() if is_proven else None)
+    passwords = ["testpassword123", *(f"newpassword{number}" for number in range(8))]
+
+    for current, new in pairwise(passwords):
+        body = {"current_password": current, "new_password": new}
+        assert member.post(f"{ME}/change-password", body).status_code == 200
+
+    assert subjects(deliver()) == ["Your password was changed"] * told
+    reached = Event.objects.filter(name=Name.LIMIT_REACHED)
+    assert [event.details for event in reached] == [{"limit": "MAIL_RATE_ACCOUNT"}] * (told == 5)
+    assert {event.user_id for event in reached} <= {User.objects.get().pk}
 
 
 def test_in_the_language_of_the_request(client, user, deliver):

@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(server, user):
     worker.wait(timeout=30)
     taken.close()
     silent.close()
-    DBTaskResult.objects.update(started_at=timezone.now() - timedelta(minutes=6))
+    DBTaskResult.objects.update(started_at=timezone.now() - timedelta(minutes=16))
     another = start_worker(server)
 
     deadline = time.monotonic() + 60

@@ -3,9 +3,11 @@
 import re
 import socket
 from datetime import timedelta
+from io import StringIO
 
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.db import OperationalError, transaction
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -13,7 +15,7 @@ from django_tasks_db.models import DBTaskResult
 from accounts.clients.client import Client
 from accounts.mails import flows, sender
 from accounts.mails.models import Link
-from accounts.mails.sender import Sender, pause_after, recover
+from accounts.mails.sender import ABANDONED_AFTER, Sender, pause_after, recover
 from accounts.mails.tests.conftest import Server
 from accounts.tests.test_keep_secrets import dump
 
@@ -160,14 +162,20 @@ def test_what_is_rolled_back_is_not_sent(user, server):
     assert server.received == []
 
 
-def test_what_a_killed_worker_left_goes_out_after_five_minutes(client, user, server):
+def test_a_slow_server_is_waited_for_and_never_longer_than_a_worker_is(settings):
+    """Greeting, EHLO, STARTTLS, EHLO, AUTH, its two answers, MAIL, RCPT, DATA, the text, QUIT."""
+    assert settings.EMAIL_TIMEOUT == 60
+    assert timedelta(seconds=12 * settings.EMAIL_TIMEOUT) < ABANDONED_AFTER
+
+
+def test_what_a_killed_worker_left_goes_out_after_15_minutes(client, user, server):
     client.post(FORGOT, {"email": user.email})
     send_due()
     server.received.clear()
     claimed = DBTaskResult.objects.filter(task_path__endswith="send_link")
-    claimed.update(status="RUNNING", started_at=timezone.now() - timedelta(minutes=4))
+    claimed.update(status="RUNNING", started_at=timezone.now() - timedelta(minutes=14))
     assert recover() == 0
-    claimed.update(started_at=timezone.now() - timedelta(minutes=6))
+    claimed.update(started_at=timezone.now() - timedelta(minutes=16))
 
     assert recover() == 1
     send_due()
@@ -175,15 +183,67 @@ def test_what_a_killed_worker_left_goes_out_after_five_minutes(client, user, ser
     assert len(server.received) == 1
 
 
-def test_what_failed_just_before_a_worker_was_killed_goes_out_too(client, user, server):
+@pytest.mark.parametrize("other", ["has sent", "is sending"])
+def test_who_fails_after_another_took_over_changes_nothing(user, server, other):
+    """As after a worker that was stopped for a while, and woke up again."""
+    flows.notify("password_changed", user, Client())
+    mail = DBTaskResult.objects.get()
+    mail.claim("stopped")
+    DBTaskResult.objects.update(started_at=timezone.now() - timedelta(minutes=16))
+    recover()
+    if other == "has sent":
+        send_due()
+    else:
+        DBTaskResult.objects.get().claim("another")
+    before = DBTaskResult.objects.values().get()
+
+    server.stop()
+    Sender().run_task(mail)
+
+    assert DBTaskResult.objects.values().get() == before
+
+
+def test_a_link_that_a_mail_waits_with_is_not_purged(client, user, server):
+    server.stop()
     client.post(FORGOT, {"email": user.email})
-    just = timezone.now() - timedelta(minutes=6)
-    DBTaskResult.objects.update(status="FAILED", finished_at=just)
-
-    assert recover() == 1
     send_due()
+    with time_machine.travel(timezone.now() + timedelta(hours=23)):
+        call_command("purge", stdout=StringIO())
+        server.start()
+        send_due()
 
-    assert len(server.received) == 1
+        assert len(server.received) == 1
+        body = {"token": token_of(server), "password": "newpassword123"}
+        assert client.post(RESET, body).status_code == 200
+
+
+def test_a_link_is_purged_a_day_after_it_ended(client, user, server):
+    client.post(FORGOT, {"email": user.email})
+    send_due()
+    for hours, left in ((24.9, 1), (25.1, 0)):
+        with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+            call_command("purge", stdout=StringIO())
+        assert Link.objects.count() == left
+
+
+def test_what_was_left_behind_is_looked_for_once_a_minute(server, monkeypatch):
+    worker, looks, recovered = Sender(), [], []
+
+    def look() -> None:
+        looks.append(1)
+        worker.running = len(looks) < 5
+
+    monkeypatch.setattr(worker, "run", look)
+    monkeypatch.setattr(sender, "recover", lambda: recovered.append(1))
+    monkeypatch.setattr(sender, "PAUSE", 0)
+    worker.work()
+    assert (len(looks), len(recovered)) == (5, 1)
+
+    looks.clear()
+    monkeypatch.setattr(sender, "RECOVERY_PAUSE", 0)
+    worker.running = True
+    worker.work()
+    assert (len(looks), len(recovered)) == (5, 6)
 
 
 def test_trouble_with_the_database_does_not_end_the_worker(monkeypatch, caplog):

@@ -19,12 +19,15 @@ class Command(BaseCommand):
         who.add_argument("--all", action="store_true", help="end the sessions of everybody")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sessions, users = Session.objects.all(), None
-        if options["user"] is not None:
-            try:
-                user = User.objects.get_by_natural_key(options["user"])
-            except User.DoesNotExist as error:
-                raise CommandError("Nobody has an account with this address.") from error
-            sessions, users = sessions.filter(user=user), [user.pk]
-        flows.end_cookies(users)
-        self.stdout.write(f"{flows.end_all(sessions, COMMAND)} sessions ended.")
+        if options["all"]:
+            flows.end_cookies()
+            ended = flows.end_all(Session.objects.all(), COMMAND)
+        else:
+            ended = flows.end_everywhere([self.find(options["user"]).pk], COMMAND)
+        self.stdout.write(f"{ended} sessions ended.")
+
+    def find(self, email: str) -> User:
+        try:
+            return User.objects.get_by_natural_key(email)
+        except User.DoesNotExist as error:
+            raise CommandError("Nobody has an account with this address.") from error

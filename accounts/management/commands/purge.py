@@ -11,6 +11,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event
 from accounts.mails.models import Link
+from accounts.mails.sender import GIVE_UP_AFTER
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 
@@ -22,13 +23,14 @@ class Command(BaseCommand):
     help = "Delete what is over: sessions, counters, events, links, mails. Run it once a day."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Delete it; a link only when no mail waits any more that would renew it."""
         now = timezone.now()
         old_session = now - timedelta(days=settings.SESSION_RETENTION_DAYS)
         old_event = now - timedelta(days=settings.EVENT_RETENTION_DAYS)
         for name, rows in {
             "sessions": Session.objects.ended_before(old_session),
             "counters": Counter.objects.over(),
-            "links": Link.objects.filter(expires_at__lt=now),
+            "links": Link.objects.filter(expires_at__lt=now - GIVE_UP_AFTER),
             "mails": DBTaskResult.objects.finished().filter(finished_at__lt=now - WEEK),
             "events": Event.objects.filter(created_at__lt=old_event),
         }.items():

@@ -69,6 +69,15 @@ def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(
     assert User.objects.exists()
 
 
+def test_who_was_signed_out_meanwhile_deletes_nothing(member):
+    session = Session.objects.select_related("user").get()
+    Session.objects.all().revoke()
+
+    with pytest.raises(InvalidToken):
+        flows.delete(session, Client())
+    assert User.objects.exists()
+
+
 @pytest.mark.postgresql
 def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, settings):
     settings.THROTTLING = False

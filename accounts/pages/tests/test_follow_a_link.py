@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions.models import Session
@@ -102,7 +103,8 @@ def test_a_refused_password_keeps_the_link(browser, token, user):
     assert "This password is too short" in text(page)
     assert "<title>Error: Set a new password" in content
     assert f'value="{token}"' in content
-    assert 'aria-invalid="true"' in content
+    invalid = re.findall(r'<input[^>]* name="(\w+)"[^>]* aria-invalid="true"', content)
+    assert invalid == ["password"]
     assert "short" not in re.findall(r'value="([^"]*)"', content)
     assert User.objects.get().password == user.password
     again = browser.post("/account/reset-password", {"token": token, "password": NEW})
@@ -111,12 +113,14 @@ def test_a_refused_password_keeps_the_link(browser, token, user):
 
 @pytest.mark.parametrize("name", PAGES[:4])
 def test_a_wrong_link_is_told_with_a_way_on(browser, user, name):
-    form = {"token": "x" * 43, "password": NEW, "current_password": ""}
+    form = {"token": "x" * 43, "password": NEW, "current_password": NEW}
     page = browser.post(f"/account/{name}", form)
 
     assert page.status_code == 400
     assert "This link is invalid or has expired." in text(page)
     assert "/account/forgot-password" in page.content.decode()
+    (field,) = re.findall(r'<input[^>]* name="token"[^>]*>', page.content.decode())
+    assert 'aria-invalid="true"' in field
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -182,9 +186,32 @@ def test_without_the_password_everybody_is_put_out(browser, verification):
     assert not Session.objects.live().exists()
 
 
+def test_without_the_password_nothing_is_lost_where_nobody_has_signed_in(
+    browser, client, test_user_data, deliver
+):
+    client.post("/api/v1/auth/signup", test_user_data)
+    assert "If you leave it empty, and somebody has signed in to the account before, every" in text(
+        browser.get("/account/verify-email")
+    )
+
+    form = {"token": token_in(deliver()[-1]), "current_password": ""}
+    page = browser.post("/account/verify-email", form)
+
+    assert "Your address is confirmed." in text(page)
+    assert "set a new password" not in text(page)
+    assert User.objects.get().check_password(test_user_data["password"])
+
+
 def test_an_address_is_changed_and_brought_back(browser, member, deliver):
+    User.objects.update(email_verified_at=timezone.now())
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
-    page = browser.post("/account/confirm-email-change", {"token": token_in(deliver()[-1])})
+    form = {"token": token_in(deliver()[-1])}
+    for wrong in ({}, {"current_password": ""}, {"current_password": "wrong"}):
+        page = browser.post("/account/confirm-email-change", form | wrong)
+        assert page.status_code == 400
+        assert User.objects.get().email == "test@example.com"
+    form["current_password"] = "testpassword123"
+    page = browser.post("/account/confirm-email-change", form)
     assert "Your account has its new address." in text(page)
     assert User.objects.get().email == "new@example.com"
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core import mail
 from django.core.management import call_command
+from django.utils import timezone
 
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions.models import Session
@@ -53,6 +54,20 @@ def test_a_password_is_set_after_one_was_refused(person, reset_link):
     assert ana.complaints() == []
 
 
+def test_a_code_that_was_wrong_can_be_corrected(person, reset_link):
+    token = reset_link.partition("=")[2]
+    ana = person()
+    ana.open(reset_link[:-1])
+    assert not ana.browser.find_element(By.NAME, "token").is_displayed()
+    ana.fill(password=NEW)
+    assert "This link is invalid or has expired." in ana.send()
+    ana.picture("wrong-code")
+
+    ana.fill(token=token, password=NEW)
+    assert "Your password is set" in ana.send()
+    assert ana.complaints() == []
+
+
 def test_a_used_link_leads_to_a_new_one(person, reset_link, user, mailed):
     ana = person()
     for _ in range(2):
@@ -87,9 +102,11 @@ def test_an_address_is_confirmed_with_the_password(person, client, mailed):
 
 
 def test_an_address_is_changed_and_brought_back(person, member, user, mailed):
+    User.objects.update(email_verified_at=timezone.now())
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
     ana = person()
     ana.open(f"/account/confirm-email-change#token={mailed('new@example.com')}")
+    ana.fill(current_password="testpassword123")
     assert "Your account has its new address." in ana.send()
     ana.open(f"/account/undo-email-change#token={mailed(user.email)}")
     ana.picture("undo")
@@ -115,8 +132,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(person, name):
     phone = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     ana.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     ana.open(f"/account/{name}#token={'x' * 43}")
-    if name != "undo-email-change":
-        ana.fill(**({"password": NEW} if name == "reset-password" else {}))
+    passwords = {"reset-password": "password", "confirm-email-change": "current_password"}
+    if name in passwords:
+        ana.fill(**{passwords[name]: NEW})
     ana.send()
     ana.picture(f"phone-{name}")
 

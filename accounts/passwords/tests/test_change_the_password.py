@@ -79,6 +79,22 @@ def test_who_changes_a_password_that_was_changed_meanwhile_is_refused(member, us
     assert User.objects.get().check_password("anotherpassword123")
 
 
+def test_who_was_signed_out_meanwhile_changes_nothing(sign_in, user):
+    """The request came in time, and its hashes took longer than the sign-out."""
+    sign_in(), sign_in()
+    stolen, own = Session.objects.select_related("user").order_by("created_at")
+    Session.objects.filter(pk=stolen.pk).revoke()
+
+    with pytest.raises(InvalidToken):
+        flows.change(stolen, "newpassword123", "testpassword123", Client())
+    with pytest.raises(InvalidToken):
+        me.update(stolen, Client(), password="newpassword123", full_name="Thief")
+
+    unchanged = User.objects.get()
+    assert (unchanged.password, unchanged.full_name) == (user.password, user.full_name)
+    assert list(Session.objects.live()) == [own]
+
+
 @pytest.mark.postgresql
 def test_of_two_parallel_changes_one_wins(race, sign_in, user):
     def change(session, new_password):

@@ -74,6 +74,16 @@ def test_a_new_password_is_set_with_the_link(client, member, token, user, delive
     assert [message.subject for message in deliver()][1:] == ["Your password was changed"]
 
 
+@pytest.mark.parametrize(("is_verified", "events"), [(False, 1), (True, 0)])
+def test_an_address_that_a_reset_proves_first_is_recorded(client, token, is_verified, events):
+    User.objects.update(email_verified_at=timezone.now() if is_verified else None)
+
+    assert reset(client, token).status_code == 200
+
+    assert User.objects.get().email_verified
+    assert Event.objects.filter(name="email_verified").count() == events
+
+
 @pytest.mark.parametrize(
     "email", ["test@example.com", "nobody@example.com", "", " TEST@Example.com"]
 )
@@ -221,31 +231,6 @@ def test_a_reset_ends_the_blocks(client, token, user):
     assert reset(client, token).status_code == 200
 
     assert client.post(SIGNIN, body | {"password": NEW}).status_code == 200
-
-
-def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, deliver):
-    for _ in range(8):
-        assert client.post(FORGOT, {"email": user.email}).status_code == 202
-        deliver()
-
-    assert len(mail.outbox) == 5
-
-
-def test_of_several_links_that_wait_only_the_newest_is_sent(client, user, deliver):
-    for _ in range(3):
-        client.post(FORGOT, {"email": user.email})
-
-    (message,) = deliver()
-    assert reset(client, token_in(message)).status_code == 200
-
-
-def test_a_network_asks_for_20_mails_an_hour(client, user):
-    statuses = [
-        client.post(FORGOT, {"email": f"person{number}@example.com"}).status_code
-        for number in range(22)
-    ]
-
-    assert statuses == [202] * 20 + [429] * 2
 
 
 @pytest.mark.postgresql

@@ -7,5 +7,7 @@ if (field) {
     field.value = token;
     history.replaceState(null, "", location.pathname);
   }
-  document.getElementById("field-token").hidden = field.value !== "";
+  // Without a link, or with one that was refused, the person types it.
+  const isWrong = field.getAttribute("aria-invalid") === "true";
+  document.getElementById("field-token").hidden = field.value !== "" && !isWrong;
 }

@@ -4,7 +4,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.clients.client import COMMAND
 from accounts.conftest import sign_in_as
+from accounts.errors import InvalidToken
+from accounts.passwords import flows as passwords
+from accounts.passwords.admin import OwnPasswordForm
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -196,6 +200,18 @@ def test_ones_own_password_cannot_be_guessed_by_who_holds_the_cookie():
 
     assert [guess.status_code for guess in guesses] == [200] * 5 + [429]
     assert browser.post(own, {"old_password": "securepassword123", **new}).status_code == 429
+
+
+def test_who_knows_a_password_that_was_changed_meanwhile_does_not_set_the_own(superuser):
+    root = User.objects.get()
+    new = dict.fromkeys(("new_password1", "new_password2"), "thiefspassword1")
+    form = OwnPasswordForm(root, {"old_password": "securepassword123", **new}, client=COMMAND)
+    assert form.is_valid()
+    passwords.set_by_staff(User.objects.get(), "ownerspassword1", COMMAND)
+
+    with pytest.raises(InvalidToken):
+        form.save()
+    assert User.objects.get().check_password("ownerspassword1")
 
 
 def test_looking_at_a_user_locks_nothing(superuser, user, django_assert_max_num_queries):
