@@ -1,7 +1,7 @@
 """Back up the database, restore it, and begin anew after it was set back by other means."""
 
 import json
-import logging
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -9,9 +9,7 @@ from django.db import connection, transaction
 
 from accounts.backups import files, postgresql, sqlite
 from accounts.clients.client import COMMAND
-from accounts.events.models import Event, Name, describe
-
-logger = logging.getLogger(__name__)
+from accounts.events.models import Event, Name, describe, publish
 
 RECORD = """
     INSERT INTO events (name, user_agent, request_id, created_at, details)
@@ -59,7 +57,7 @@ def restore(file: Path) -> None:
     """
     event = describe(Name.RESTORED, COMMAND, backup="".join(filter(str.isprintable, file.name)))
     engine().restore(connection.settings_dict, file, statements(event))
-    logger.info("%s", event)
+    publish(event)
 
 
 @transaction.atomic
@@ -70,11 +68,9 @@ def begin_anew() -> None:
     """
     event = describe(Name.RESTORED, COMMAND)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL statement_timeout = 0")  # There may be millions of sessions.
         for statement in statements(event):
             cursor.execute(statement)
-    transaction.on_commit(lambda: logger.info("%s", event))
+    transaction.on_commit(partial(publish, event))
 
 
 def statements(event: Event) -> list[str]:

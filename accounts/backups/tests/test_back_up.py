@@ -25,6 +25,7 @@ for number in range(100_000):
 """
 NO_LIMIT = {"SIGNUP_RATE_NETWORK": "100000/1h"}
 KINDS = ("dump", "sqlite3")
+pytestmark = pytest.mark.direct
 NAME = r"accounts-\d{8}T\d{6}Z"
 
 

@@ -4,9 +4,12 @@ import re
 import time
 from typing import Any
 
+import pytest
+
 from accounts.backups.tests.conftest import PASSWORD
 
 API = "/api/v1"
+pytestmark = pytest.mark.direct
 
 
 def sign_up(node, name: str) -> None:

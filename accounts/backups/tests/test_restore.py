@@ -13,6 +13,7 @@ from accounts.events.models import Event
 from accounts.mails.flows import send_link
 from accounts.mails.models import Link, Purpose
 
+pytestmark = pytest.mark.direct
 ENDED = {"sessions", "django_session", "links", "events"}
 
 
@@ -167,6 +168,23 @@ def test_yes_is_the_answer(snapshot, place):
 
     assert (status, "3 accounts were restored" in printed) == (0, True)
     assert_restored(place, snapshot)
+
+
+@pytest.mark.postgresql
+def test_it_may_take_longer_than_a_request(snapshot, place):
+    """As with millions of sessions; requests give up after 5 seconds."""
+    place.restore(snapshot.file)
+    place.execute(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(6); RETURN NULL; END'"
+    )
+    place.execute("CREATE TRIGGER slow AFTER UPDATE ON sessions EXECUTE FUNCTION slow()")
+
+    assert place.run("restored") == (
+        0,
+        "Everybody is signed out, and no link in a mail works.\n",
+        "",
+    )
 
 
 @pytest.mark.django_db
