@@ -128,10 +128,10 @@ messages: $(RUNS)  ## Collect what is to be translated, and compile what is (nee
 	@cd accounts && ../$(BIN)/python ../manage.py makemessages --all --no-location --no-obsolete --ignore tests
 	@cd accounts && ../$(BIN)/python ../manage.py compilemessages
 
-backup: install  ## Back the database up into a new file in FOLDER, or in backups.
+backup: $(RUNS)  ## Back the database up into a new file in FOLDER, or in backups.
 	@$(BIN)/python manage.py backup "$(or $(FOLDER),backups)" $(ARGS)
 
-restore: install  ## Replace the database by the backup FILE; everybody is signed out.
+restore: $(RUNS)  ## Replace the database by the backup FILE; everybody is signed out.
 	@test -n "$(FILE)" || { echo "Say which backup: make restore FILE=backups/accounts-…"; exit 1; }
 	@$(BIN)/python manage.py restore "$(FILE)" $(ARGS)
 
