@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time node lint format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -127,6 +127,13 @@ migrate-create: install  ## Make a migration of what changed in the models; asks
 messages: $(RUNS)  ## Collect what is to be translated, and compile what is (needs gettext).
 	@cd accounts && ../$(BIN)/python ../manage.py makemessages --all --no-location --no-obsolete --ignore tests
 	@cd accounts && ../$(BIN)/python ../manage.py compilemessages
+
+backup: $(RUNS)  ## Back the database up into a new file in FOLDER, or in backups.
+	@$(BIN)/python manage.py backup "$(or $(FOLDER),backups)" $(ARGS)
+
+restore: $(RUNS)  ## Replace the database by the backup FILE; everybody is signed out.
+	@test -n "$(FILE)" || { echo "Say which backup: make restore FILE=backups/accounts-…"; exit 1; }
+	@$(BIN)/python manage.py restore "$(FILE)" $(ARGS)
 
 superuser: migrate  ## Make a staff account that may do everything.
 	@$(BIN)/python manage.py createsuperuser

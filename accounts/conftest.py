@@ -205,23 +205,32 @@ def pytest_runtest_setup(item):
         pytest.skip("PostgreSQL only: say DATABASE_URL=postgres://… or `make test-postgresql`")
 
 
+def postgresql_url(name: str) -> str:
+    """Return the address of a database on the tests' server."""
+    database = connection.settings_dict
+    place = f"{database['HOST']}:{database['PORT'] or 5432}/{name}"
+    return f"postgres://{database['USER']}:{database['PASSWORD']}@{place}"
+
+
 class Node:
-    """A server process of its own on the test's database; ``post`` returns status and body."""
+    """A server process of its own, on the test's database if its environment names no other.
+
+    ``post`` and ``send`` return status and body.
+    """
 
     def __init__(self, **environment: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        database = connection.settings_dict
-        place = f"{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-        environment |= {
+        environment = {
             "PATH": os.environ["PATH"],
             "PORT": str(self.port),
             "SECRET_KEY": settings.SECRET_KEY,
             "HASHING_QUEUE": "1000",
             "TRUSTED_PROXIES": "127.0.0.0/8",
             "PYTHON_DOTENV_DISABLED": "1",
-            "DATABASE_URL": f"postgres://{database['USER']}:{database['PASSWORD']}@{place}",
+            "DATABASE_URL": postgresql_url(connection.settings_dict["NAME"]),
+            **environment,
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn"]
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -235,12 +244,18 @@ class Node:
         raise AssertionError("the node did not start")
 
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return self.send("POST", path, body)
+
+    def send(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
         headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        content = None if body is None else json.dumps(body)
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as server:
-            server.request("POST", path, json.dumps(body), headers)
+            server.request(method, path, content, headers)
             answer = server.getresponse()
-            content = answer.read()
-            return answer.status, json.loads(content) if content else None
+            answered = answer.read()
+            return answer.status, json.loads(answered) if answered else None
 
     def stop(self) -> None:
         self.process.terminate()

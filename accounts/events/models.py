@@ -43,6 +43,7 @@ class Name(models.TextChoices):
     ACCOUNT_DEACTIVATED = "account_deactivated"
     ACCOUNT_DELETED = "account_deleted"
     GROUP_CHANGED = "group_changed"
+    RESTORED = "restored"
 
 
 def names() -> list[tuple[str, str]]:

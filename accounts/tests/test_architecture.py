@@ -29,6 +29,7 @@ MAY_IMPORT = {
     },
     "me": {"clients", "events", "users", "mails", "sessions", "passwords"},
     "pages": {"clients", "mails", "passwords", "emails"},
+    "backups": {"clients", "events"},
 }
 SHARED = {"errors", "viewsets"}
 
@@ -50,6 +51,7 @@ NOUNS = {
     "sessions": {"tokens": {"models"}},
     "passwords": {"policy": set()},
     "pages": {"forms": set()},
+    "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},
     "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": set()},
 }
 MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses", "client"}

@@ -1,0 +1,91 @@
+"""Back up the database, restore it, and begin anew after it was set back by other means."""
+
+import json
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from django.db import connection, transaction
+
+from accounts.backups import files, postgresql, sqlite
+from accounts.clients.client import COMMAND
+from accounts.events.models import Event, Name, describe, publish
+
+RECORD = """
+    INSERT INTO events (name, user_agent, request_id, created_at, details)
+    VALUES ('{name}', '', '', CURRENT_TIMESTAMP, '{details}')
+"""
+BEGIN_ANEW = (
+    "UPDATE sessions SET revoked_at = CURRENT_TIMESTAMP WHERE revoked_at IS NULL",
+    "DELETE FROM django_session",
+    "DELETE FROM links",
+    RECORD,
+)
+
+
+def engine() -> ModuleType:
+    """Return what backs the database up: the same functions, whichever database it is."""
+    return {"sqlite": sqlite, "postgresql": postgresql}[connection.vendor]
+
+
+def place() -> str:
+    """Return what a restore overwrites, as an operator calls it."""
+    return str(engine().name(connection.settings_dict))
+
+
+def back_up(folder: Path, keep_days: int | None = None) -> Path:
+    """Return the new backup, checked, after which those older than ``keep_days`` are removed.
+
+    Raises BackupError or OSError; then the folder holds what it held.
+    """
+    tool = engine()
+
+    def fill(part: Path) -> None:
+        tool.dump(connection.settings_dict, part)
+        tool.check(part)
+
+    file = files.write(folder, tool.SUFFIX, fill)
+    if keep_days is not None:
+        files.remove_older(file, keep_days)
+    return file
+
+
+def restore(file: Path) -> None:
+    """Replace the database by a backup; its tables may be an older version's still.
+
+    Raises BackupError or OSError; then the database is as it was.
+    """
+    event = describe(Name.RESTORED, COMMAND, backup="".join(filter(str.isprintable, file.name)))
+    engine().restore(connection.settings_dict, file, statements(event))
+    publish(event)
+
+
+@transaction.atomic
+def begin_anew() -> None:
+    """End all that an earlier state of the database brought back to life.
+
+    For a database that was set back by something else than ``restore``.
+    """
+    event = describe(Name.RESTORED, COMMAND)
+    with connection.cursor() as cursor:
+        for statement in statements(event):
+            cursor.execute(statement)
+    transaction.on_commit(partial(publish, event))
+
+
+def statements(event: Event) -> list[str]:
+    """Return the SQL with which a database begins anew that was set back to an earlier state.
+
+    Since that state sessions were ended, refresh tokens and links used up. To the database all
+    of them are good again, and it would even come to accept the refresh tokens that were issued
+    in the meantime: a session's next ones have the same numbers. So every session ends, the
+    admin's too, and no link in any mail works.
+
+    It is SQL since it belongs into the transaction that sets the database back, which is no
+    transaction of Django's: before it is committed nobody can use a token, and after it nobody
+    can use an old one. It is a few statements, however many sessions there are, in what SQLite
+    and PostgreSQL have in common, and of columns that every version has had. What a later one
+    can use up or end belongs here too.
+    """
+    details = json.dumps(event.details).replace("'", "''")
+    return [text.format(name=event.name, details=details) for text in BEGIN_ANEW]
