@@ -1,5 +1,7 @@
 """What PostgreSQL did for each query: its plan, with the rows and the pages that it really read."""
 
+import re
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -37,3 +39,21 @@ def explaining(options: str) -> Iterator[list[Explained]]:
 
     with connection.execute_wrapper(explain):
         yield explained
+
+
+def readable(query: Explained, width: int = 120) -> str:
+    """Return a query and its plan for people: without lists of columns, of values and of pages.
+
+    The pages that are left are those of the whole query.
+    """
+    sql = query.sql.replace('"', "")
+    for pattern, short in (
+        (r"SELECT (?:(?!SELECT| FROM ).){60,} FROM ", "SELECT … FROM "),
+        (r"%s(, %s)+", "%s, …"),
+        (r"\((\w+, ){4,}\w+\)", "(…)"),
+    ):
+        sql = re.sub(pattern, short, sql)
+    plan = [line for line in query.answer if not line.lstrip().startswith(("Planning", "Buffers"))]
+    pages = [line.strip() for line in query.answer if line.lstrip().startswith("Buffers")]
+    lines = [line if len(line) <= width else line[: width - 1] + "…" for line in plan]
+    return "\n".join([*textwrap.wrap(sql, width), *lines[:-1], *pages[:1], lines[-1]])
