@@ -108,6 +108,7 @@ def seed(first: int, last: int, sessions: int, password: str) -> None:
         insert(Batch(begin, end, at, pace, now, sessions, password))
 
 
+@transaction.atomic
 def insert_select(batch: Batch) -> None:
     values = {
         **batch._asdict(),
@@ -116,6 +117,7 @@ def insert_select(batch: Batch) -> None:
         "absolute": timedelta(days=settings.SESSION_MAX_DAYS),
     }
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")  # It is for requests.
         cursor.execute(INSERT, values)
 
 
