@@ -18,13 +18,14 @@ import secrets
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
 
 import django
 import psycopg
-from django.db import transaction
+from django.db import connection, transaction
 
-from bench.plans import explaining, readable
+from bench.plans import Explained, explaining, readable
 from bench.service import PASSWORD, Service, database, environment, manage, serving
 
 WARM_UP, BLOCK = 20, 10  # Requests.
@@ -115,6 +116,10 @@ OPERATIONS: dict[str, Callable[[Any, Person], int]] = {
     "refresh": lambda site, person: site.service.call(
         "POST", "/auth/refresh", {"refresh_token": person.refresh_token}
     )[0],
+    # By now everybody had a turn, so these are the users of the first operation.
+    "`GET /users/me` of the same users again": lambda site, person: site.service.call(
+        "GET", "/users/me", token=person.access_token
+    )[0],
     "the admin's list of users": lambda site, _: site.look(USERS),
     "the admin's search by address": lambda site, person: site.look(f"{USERS}?q={person.email}"),
     "the admin's list of events": lambda site, _: site.look(EVENTS),
@@ -174,6 +179,10 @@ class Inside:
     def __init__(self, site: Site) -> None:
         from django.test import Client  # noqa: PLC0415 (needs the settings)
 
+        connection.close()
+        cast("Any", connection).close_pool()  # It may be another site's.
+        name = urlsplit(site.settings["DATABASE_URL"]).path.strip("/")
+        connection.settings_dict["NAME"] = name
         self.service, self.people = self, site.people
         self.browser = Client(SERVER_NAME="127.0.0.1")
         self.browser.cookies["sessionid"] = site.cookie
@@ -190,20 +199,40 @@ class Inside:
     def look(self, path: str) -> int:
         return self.browser.get(path).status_code
 
-
-def explain(site: Site) -> None:
-    """Print the plan of each query of each operation; what one wrote is undone."""
-    inside, seen = Inside(site), set()
-    for title, operate in OPERATIONS.items():
-        print(f"\n### {title}\n")
-        with transaction.atomic():
-            with explaining("ANALYZE, BUFFERS, COSTS OFF, TIMING OFF") as queries:
-                operate(inside, next(site.people))
+    def explain(self, title: str, options: str) -> list[Explained]:
+        """Return what PostgreSQL does for an operation, and undo it."""
+        with transaction.atomic(), explaining(f"ANALYZE, BUFFERS, {options}") as queries:
+            if (status := OPERATIONS[title](self, next(self.people))) != 200:
+                raise SystemExit(f"{title}: status {status}")
             transaction.set_rollback(True)
-        for query in queries:
-            if query.sql not in seen:
-                seen.add(query.sql)
-                print(f"```\n{readable(query)}\n```")
+        return queries
+
+    def pages(self, title: str) -> int:
+        """Return how many pages the queries of an operation look at, in memory or not."""
+        plans = (query.answer[0][0]["Plan"] for query in self.explain(title, "FORMAT JSON"))
+        return sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in plans)
+
+
+def print_pages(sites: list[Site]) -> None:
+    print("\nPages of 8 kB that the queries of one request look at:\n")
+    print_row(["", *(f"{site.users:,}" for site in sites)])
+    print_row(["---"] * (1 + len(sites)))
+    pages = [[Inside(site).pages(title) for title in OPERATIONS] for site in sites]
+    for title, *numbers in zip(OPERATIONS, *pages, strict=True):
+        print_row([title, *map(str, numbers)])
+
+
+def print_plans(site: Site) -> None:
+    """Print the plan of every query, each at the first operation that sends it."""
+    inside, seen = Inside(site), set()
+    for title in OPERATIONS:
+        queries = inside.explain(title, "COSTS OFF, TIMING OFF")
+        new = {query.sql: query for query in queries if query.sql not in seen}
+        seen |= set(new)
+        if new:
+            print(f"\n### {title}\n")
+        for query in new.values():
+            print(f"```\n{readable(query)}\n```")
 
 
 def main() -> None:
@@ -213,17 +242,19 @@ def main() -> None:
     chosen = parser.parse_args()
     if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
         raise SystemExit("Set DATABASE_URL to the address of a PostgreSQL.")
+    requests = chosen.requests // BLOCK * BLOCK
     with serving_sites(chosen.users) as sites:
         for site in sites:
-            site.choose(3 * (WARM_UP + chosen.requests))
+            site.choose(3 * (WARM_UP + requests))
         sizes = [f"{site.users:,}" for site in sites]
         against = [f"{size} against {sizes[0]}" for size in sizes[1:]]
         print()
         print_row(["median · p99, ms", *sizes, *against])
         print_row(["---"] * (1 + len(sizes) + len(against)))
         for title in OPERATIONS:
-            print_row(measure(sites, title, chosen.requests))
-        explain(sites[-1])
+            print_row(measure(sites, title, requests))
+        print_pages(sites)
+        print_plans(sites[-1])
 
 
 if __name__ == "__main__":
