@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time node lint format migrate migrate-create messages backup restore superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time bench-scale node lint format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -113,6 +113,9 @@ bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes som
 
 bench-equal-time: $(RUNS)  ## Measure whether the time of an answer tells who has an account.
 	@$(BIN)/python -m bench.equal_time $(ARGS)
+
+bench-scale: $(RUNS)  ## Measure what a number of users costs: ARGS="--users 1000 1000000".
+	@$(BIN)/python -m bench.scale $(ARGS)
 
 format: $(LINTS)  ## Format the code.
 	@$(BIN)/ruff check --fix .

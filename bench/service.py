@@ -130,9 +130,13 @@ def wait_for(service: Service) -> None:
     raise SystemExit("The server did not start.")
 
 
-def manage(environment: dict[str, str], *arguments: str) -> None:
+def manage(environment: dict[str, str], *arguments: str, timeout: float = 300) -> str:
+    """Run a command of the project for so many seconds at most, and return what it says."""
     command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=environment, check=True, timeout=timeout, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode()
 
 
 def make_users(environment: dict[str, str], number: int) -> list[str]:

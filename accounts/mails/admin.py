@@ -15,7 +15,6 @@ class MailAdmin(ReadOnlyAdmin):
     list_display = ("enqueued_at", "what", "status", "attempts", "next_attempt", "last_error")
     list_filter = ("status", "enqueued_at")
     ordering = ("-enqueued_at",)
-    show_full_result_count = False
     fields = readonly_fields = (
         "enqueued_at",
         "what",

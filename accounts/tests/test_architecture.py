@@ -47,6 +47,7 @@ LAYERS = {
 NOUNS = {
     "clients": {"addresses": set(), "client": {"addresses", "devices"}, "devices": set()},
     "throttling": {"limits": set()},
+    "events": {"lists": set()},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}},
     "passwords": {"policy": set()},

@@ -130,6 +130,16 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(email=Lower("email")), name="users_email_is_lower_case"
             )
         ]
+        # For the filters of the admin's list: each has a rare side, which would be looked for in
+        # all of the table. On PostgreSQL the migration adds one for the start of a name.
+        indexes = [
+            models.Index(fields=["created_at"], name="users_created_at"),
+            models.Index(fields=["id"], condition=models.Q(is_active=False), name="users_inactive"),
+            models.Index(fields=["id"], condition=models.Q(is_staff=True), name="users_staff"),
+            models.Index(
+                fields=["id"], condition=models.Q(is_superuser=True), name="users_superusers"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.email

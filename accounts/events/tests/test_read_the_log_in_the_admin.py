@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.clients.client import Client
 from accounts.conftest import sign_in_as
+from accounts.events import lists
 from accounts.events.models import Event, Name
 from accounts.users.models import User
 from accounts.users.tests.test_look_after_users import page_of
@@ -49,6 +50,15 @@ def test_a_search_finds_a_person_or_an_address(superuser, event, other_event, us
 @pytest.mark.parametrize("search", ["2001:DB8:0::7", "4000000"])
 def test_a_search_finds_who_is_deleted_and_any_spelling(superuser, other_event, search):
     assert shown(superuser, q=search) == {other_event.pk}
+
+
+def test_of_many_a_search_finds_the_newest(superuser, event, user, monkeypatch):
+    monkeypatch.setattr(lists, "LONGEST_SEARCH", 2)
+    for acted in (Client(), Client(), Client(staff_id=user.pk)):
+        Event.objects.record(Name.SIGNOUT, acted, user.pk if not acted.staff_id else None)
+    *_, second, third = Event.objects.order_by("id").values_list("pk", flat=True)
+
+    assert shown(superuser, q=user.email) == {second - 1, second, third}
 
 
 @pytest.mark.parametrize(

@@ -27,22 +27,28 @@ class Command(BaseCommand):
         now = timezone.now()
         old_session = now - timedelta(days=settings.SESSION_RETENTION_DAYS)
         old_event = now - timedelta(days=settings.EVENT_RETENTION_DAYS)
-        for name, rows in {
-            "sessions": Session.objects.ended_before(old_session),
-            "counters": Counter.objects.over(),
-            "links": Link.objects.filter(expires_at__lt=now - GIVE_UP_AFTER),
-            "mails": DBTaskResult.objects.finished().filter(finished_at__lt=now - WEEK),
-            "events": Event.objects.filter(created_at__lt=old_event),
-        }.items():
-            self.stdout.write(f"{delete(rows)} {name} purged.")
+        mails: QuerySet[Any] = DBTaskResult.objects.finished()
+        for name, rows, time in (
+            ("sessions", Session.objects.ended_before(old_session), "created_at"),
+            ("counters", Counter.objects.over(), "resets_at"),
+            ("links", Link.objects.filter(expires_at__lt=now - GIVE_UP_AFTER), "expires_at"),
+            ("mails", mails.filter(finished_at__lt=now - WEEK), "finished_at"),
+            ("events", Event.objects.filter(created_at__lt=old_event), "created_at"),
+        ):
+            self.stdout.write(f"{delete(rows, time)} {name} purged.")
 
 
-def delete(rows: QuerySet[Any]) -> int:
+def delete(rows: QuerySet[Any], time: str) -> int:
     """Delete these rows and return how many.
 
     In batches, each a transaction of its own: whoever waits for a row waits for a batch at most.
+    They go along the index on ``time``, each from where the one before ended: from the start
+    again, it would read past everything that was just deleted.
     """
-    deleted = 0
-    while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
-        deleted += rows.filter(pk__in=batch).delete()[0]
+    deleted, rest = 0, rows.order_by(time)
+    while batch := list(rest.values_list("pk", time)[:BATCH]):
+        end = batch[-1][1]
+        chosen = rest.filter(pk__in=[pk for pk, _ in batch], **{f"{time}__lte": end})
+        deleted += chosen.delete()[0]
+        rest = rest.filter(**{f"{time}__gte": end})
     return deleted

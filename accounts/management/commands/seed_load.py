@@ -1,0 +1,173 @@
+"""Fill the database with users, to see how the service bears so many."""
+
+import secrets
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.events.models import Event, Name
+from accounts.sessions.models import Session, expiry
+from accounts.users.models import User
+
+BATCH = 10_000  # Users that one transaction makes, with what belongs to them.
+SPAN = timedelta(days=28)  # In which they signed up: the session of the first one still lives.
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+# One statement for a batch, which is twice as fast as COPY of rows that Python has put together,
+# and four times as fast as bulk_create. What a later migration adds has a default, so that the
+# previous version can go on: nothing is missing here then.
+INSERT = """
+    WITH made AS (
+        INSERT INTO users (email, full_name, password, is_active, is_staff, is_superuser,
+                           email_verified_at, created_at, updated_at)
+        SELECT 'load-' || n || '@example.com', 'Load ' || n, %(password)s, true, false, false,
+               at, at, at
+        FROM generate_series(%(first)s, %(last)s) n,
+             LATERAL (SELECT %(start)s + (n - %(first)s) * %(pace)s AS at) times
+        RETURNING id, created_at, '10.0.0.0'::inet + (id & 16777215) AS ip_address
+    ), started AS (
+        INSERT INTO sessions (id, user_id, generation, ip_address, network, user_agent,
+                              created_at, last_used_at, expires_at)
+        SELECT gen_random_uuid(), id, 0, ip_address, host(ip_address), %(user_agent)s,
+               created_at, %(now)s, least(%(now)s + %(idle)s, created_at + %(absolute)s)
+        FROM made, generate_series(1, %(sessions)s)
+        RETURNING id, user_id, ip_address, created_at
+    )
+    INSERT INTO events (name, user_id, session_id, ip_address, user_agent, request_id,
+                        created_at, details)
+    SELECT 'signup_succeeded', id, NULL::uuid, ip_address, %(user_agent)s, '', created_at,
+           '{}'::jsonb
+    FROM made
+    UNION ALL
+    SELECT 'signin_succeeded', user_id, id, ip_address, %(user_agent)s, '', created_at, '{}'
+    FROM started
+"""
+
+
+class Batch(NamedTuple):
+    """Users from number ``first`` to ``last``, the first of whom signed up at ``start``."""
+
+    first: int
+    last: int
+    start: datetime
+    pace: timedelta
+    now: datetime
+    sessions: int
+    password: str
+
+
+class Command(BaseCommand):
+    help = "Make users who all have one password, each with sessions and events, for load tests."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--users", type=int, required=True, help="how many to make")
+        parser.add_argument("--sessions", type=int, default=1, help="of each user (1)")
+        parser.add_argument("--password", help="of each user (a random one, which is printed)")
+        parser.add_argument(
+            "--in-production", action="store_true", help="do it even there, where it is dangerous"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.ENVIRONMENT == "production" and not options["in_production"]:
+            raise CommandError("Many users with one password: refused without --in-production.")
+        if options["users"] < 1 or options["sessions"] < 0:
+            raise CommandError("Expected at least one user, and no negative number of sessions.")
+        password = options["password"] or secrets.token_urlsafe(16)
+        first = last_number() + 1
+        last = first + options["users"] - 1
+        seed(first, last, options["sessions"], make_password(password))
+        who = f"{email(first)} to {email(last)}"
+        self.stdout.write(f"{options['users']} users made, {who}. Their password: {password}")
+
+
+def email(number: int) -> str:
+    return f"load-{number}@example.com"
+
+
+def last_number() -> int:
+    """Return the number of the newest of these users, or 0."""
+    seeded = User.objects.filter(email__regex=r"^load-[0-9]{1,9}@example\.com$")
+    newest = seeded.order_by("-id").values_list("email", flat=True).first()
+    return int(newest.removeprefix("load-").partition("@")[0]) if newest else 0
+
+
+def seed(first: int, last: int, sessions: int, password: str) -> None:
+    """Make the users in batches, each a transaction of its own, evenly over the time."""
+    now = timezone.now()
+    start, pace = now - SPAN, SPAN / (last - first + 1)
+    insert = insert_select if connection.vendor == "postgresql" else bulk_create
+    for begin in range(first, last + 1, BATCH):
+        end = min(begin + BATCH - 1, last)
+        at = start + (begin - first) * pace
+        insert(Batch(begin, end, at, pace, now, sessions, password))
+
+
+@transaction.atomic
+def insert_select(batch: Batch) -> None:
+    values = {
+        **batch._asdict(),
+        "user_agent": USER_AGENT,
+        "idle": timedelta(days=settings.REFRESH_TOKEN_EXPIRE_DAYS),
+        "absolute": timedelta(days=settings.SESSION_MAX_DAYS),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")  # It is for requests.
+        cursor.execute(INSERT, values)
+
+
+@transaction.atomic
+def bulk_create(batch: Batch) -> None:
+    users = User.objects.bulk_create(
+        new_user(number, batch) for number in range(batch.first, batch.last + 1)
+    )
+    sessions = Session.objects.bulk_create(
+        new_session(user, batch) for user in users for _ in range(batch.sessions)
+    )
+    Event.objects.bulk_create(new_event(Name.SIGNUP_SUCCEEDED, user) for user in users)
+    Event.objects.bulk_create(
+        new_event(Name.SIGNIN_SUCCEEDED, session.user, session) for session in sessions
+    )
+
+
+def new_user(number: int, batch: Batch) -> User:
+    at = batch.start + (number - batch.first) * batch.pace
+    return User(
+        email=email(number),
+        full_name=f"Load {number}",
+        password=batch.password,
+        email_verified_at=at,
+        created_at=at,
+    )
+
+
+def address(user: User) -> str:
+    return str(IPv4Address("10.0.0.0") + (user.pk & 0xFFFFFF))
+
+
+def new_session(user: User, batch: Batch) -> Session:
+    return Session(
+        user=user,
+        ip_address=address(user),
+        network=address(user),
+        user_agent=USER_AGENT,
+        created_at=user.created_at,
+        last_used_at=batch.now,
+        expires_at=expiry(user.created_at, batch.now),
+    )
+
+
+def new_event(name: Name, user: User, session: Session | None = None) -> Event:
+    return Event(
+        name=name,
+        user=user,
+        session_id=session.pk if session else None,
+        ip_address=address(user),
+        user_agent=USER_AGENT,
+        created_at=user.created_at,
+    )

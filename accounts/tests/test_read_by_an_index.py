@@ -1,0 +1,222 @@
+"""No request, no page of the admin and no command reads a table from one end to the other.
+
+PostgreSQL carries every query out on tables of 20,000 rows, and says how many rows it read. What is
+rare is old: whoever looks for it from the newest row on reads everything. And the statistics are of
+a quiet hour: PostgreSQL does not know that by now many windows are open and many links live.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import F
+from django.urls import reverse
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from accounts.conftest import DocumentedClient
+from accounts.events import lists
+from accounts.events.models import Event
+from accounts.mails import sender
+from accounts.mails.models import Purpose
+from accounts.mails.tasks import replace
+from accounts.management.commands import purge
+from accounts.management.commands.seed_load import SPAN
+from accounts.sessions.flows import issue
+from accounts.sessions.models import Session, expiry
+from accounts.users.models import User
+from bench.plans import Explained, explaining
+
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
+
+ROWS = 20_000
+BOUND = 200  # Of every limit of ours here, so that what keeps to it is far from reading it all.
+MOST_READ = 2 * BOUND
+QUEUE = DBTaskResult._meta.db_table
+TABLES = {"users", "sessions", "events", "counters", "links", QUEUE}
+OTHERS = f"""
+    INSERT INTO counters (key, count, resets_at)
+    SELECT md5(n::text), 1, now() - n * '1 second'::interval FROM generate_series(1, {ROWS}) n;
+    INSERT INTO links (user_id, purpose, email, digest, created_at, expires_at)
+    SELECT id, 'verify-email', email, id, created_at, created_at FROM users;
+    INSERT INTO {QUEUE} (id, status, enqueued_at, started_at, finished_at, run_after, priority,
+        args_kwargs, task_path, worker_ids, queue_name, backend_name, exception_class_path,
+        traceback, return_value)
+    SELECT gen_random_uuid(), coalesce(('{{FAILED,RUNNING,READY}}'::text[])[n], 'SUCCESSFUL'), at,
+        at, at, now() + '1 hour', 0, '{{"args": [], "kwargs": {{}}}}', 'accounts.mails.tasks.send',
+        '[]', 'default', 'default', '', '', NULL
+    FROM generate_series(1, {ROWS}) n,
+        LATERAL (SELECT now() - '8 days'::interval + n * '30 seconds'::interval AS at) times;
+    ANALYZE {", ".join(sorted(TABLES))};
+    INSERT INTO counters (key, count, resets_at)
+    SELECT md5(key), 1, now() + '1 hour' FROM counters;
+    INSERT INTO links (user_id, purpose, email, digest, created_at, expires_at)
+    SELECT user_id, 'undo-email-change', email, md5(digest), now(), now() + '1 hour' FROM links;
+"""  # noqa: S608 (the name of a table)
+PASSWORD = "correct horse battery staple"
+API = "/api/v1"
+USERS = reverse("admin:accounts_user_changelist")
+EVENTS = reverse("admin:accounts_event_changelist")
+MAILS = reverse("admin:django_tasks_database_dbtaskresult_changelist")
+
+
+@pytest.fixture
+def full_tables(monkeypatch):
+    for module, name in ((lists, "LONGEST_LIST"), (lists, "LONGEST_SEARCH"), (purge, "BATCH")):
+        monkeypatch.setattr(module, name, BOUND)
+    call_command("seed_load", users=ROWS, password=PASSWORD, stdout=StringIO())
+    oldest = User.objects.filter(email__in=[f"load-{n}@example.com" for n in range(1, 9)])
+    oldest.update(is_active=False, is_staff=True, is_superuser=True)
+    Event.objects.filter(user__in=oldest).update(name="refresh_reuse")
+    with connection.cursor() as cursor:
+        cursor.execute(OTHERS)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+def rows_read(node: dict[str, Any]) -> int:
+    removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+    return round((node["Actual Rows"] + removed) * node["Actual Loops"])
+
+
+def faults(query: Explained) -> Iterator[str]:
+    """Say which part of the plan reads a table from end to end, or much of it."""
+    for node in nodes(query.answer[0][0]["Plan"]):
+        table, kind = node.get("Relation Name"), node["Node Type"]
+        if table in TABLES and kind.endswith("Scan"):
+            rows = rows_read(node)
+            if kind == "Seq Scan" or rows > MOST_READ:
+                yield f"{kind} of {rows} {table}: {query.sql}"
+
+
+@pytest.fixture
+def watch(full_tables):
+    """Call a function, and fail if a query of it reads a table."""
+
+    def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with explaining("ANALYZE, FORMAT JSON") as queries:
+            result = function(*args, **kwargs)
+        assert queries
+        assert [fault for query in queries for fault in faults(query)] == []
+        return result
+
+    return watch
+
+
+def recently() -> str:
+    """Return an instant after which five signed up: far fewer than a page shows."""
+    return str(timezone.now() - 5 * SPAN / ROWS)
+
+
+@pytest.fixture
+def person(full_tables):
+    return User.objects.get(email=f"load-{ROWS // 2}@example.com")
+
+
+@pytest.fixture
+def member(person):
+    """A client signed in as one of the many, from the middle of the table."""
+    member: Any = DocumentedClient()
+    now = timezone.now()
+    member.tokens = issue(
+        person.sessions.create(created_at=now, last_used_at=now, expires_at=expiry(now, now))
+    )
+    member.credentials(HTTP_AUTHORIZATION=f"Bearer {member.tokens.access_token}")
+    return member
+
+
+def test_what_members_do(watch, member, person):
+    me, passwords = f"{API}/users/me", {"current_password": PASSWORD, "new_password": PASSWORD[1:]}
+    used = {"refresh_token": issue(person.sessions.earliest("created_at")).refresh_token}
+    own = {"refresh_token": member.tokens.refresh_token}
+    for status, call, path, body in (
+        (200, member.get, me, {}),
+        (200, member.patch, me, {"full_name": "Ana"}),
+        (200, member.get, f"{me}/sessions", {}),
+        (200, member.get, f"{me}/events", {}),
+        (202, member.post, f"{me}/change-email", {"new_email": "new@example.com"}),
+        (200, member.post, f"{API}/auth/refresh", own),
+        (200, member.post, f"{API}/auth/refresh", own),  # Once more, within the grace.
+        (200, member.post, f"{me}/change-password", passwords),
+        (401, member.post, f"{API}/auth/refresh", used),
+        (204, member.post, f"{API}/auth/signout", {"scope": "others"}),
+        (204, member.delete, me, {}),
+    ):
+        answer = watch(call, path, body)
+        assert answer.status_code == status, (path, answer.content)
+
+
+def test_what_people_do_who_are_not_signed_in(watch, client, person, deliver):
+    known, new = {"email": person.email}, {"email": "new@example.com"}
+    right, wrong = {"password": PASSWORD}, {"password": "wrong"}
+    for status, path, body in (
+        (201, "signup", new | right),
+        (400, "signup", known | right),
+        (200, "signin", known | right),
+        (401, "signin", known | wrong),
+        (401, "signin", {"email": "nobody@example.com"} | wrong),
+        (202, "forgot-password", known),
+        (202, "resend-verification", known),
+    ):
+        answer = watch(client.post, f"{API}/auth/{path}", body)
+        assert answer.status_code == status, (path, answer.content)
+    assert watch(deliver)
+
+
+def test_what_people_do_with_links(watch, client, person):
+    old_email, new_email = person.email, "new@example.com"
+    for purpose, email, body in (
+        (Purpose.VERIFY, old_email, {}),
+        (Purpose.CHANGE, new_email, {}),
+        (Purpose.UNDO, old_email, {}),
+        (Purpose.RESET, old_email, {"password": PASSWORD[1:]}),
+    ):
+        token = {"token": replace(person, purpose, email).renew()}
+        answer = watch(client.post, f"{API}/auth/{purpose}", token | body)
+        assert answer.status_code == 200, (purpose, answer.content)
+
+
+def test_what_staff_look_at(watch, superuser, person):
+    recent, session = {"created_at__gte": recently()}, person.sessions.get()
+    for address, *queries in (
+        ("/admin/", {}),
+        (USERS, {}, {"p": 2}, {"_facets": "True"}, recent, recent | {"is_active__exact": 1}),
+        (USERS, *({f"is_{name}__exact": 0} for name in ("active", "staff", "superuser"))),
+        (USERS, *({f"is_{name}__exact": 1} for name in ("active", "staff", "superuser"))),
+        (USERS, *({"o": f"{sign}{column}"} for sign in ("", "-") for column in range(1, 7))),
+        (USERS, {"q": person.email}, {"q": "load-1"}, {"q": "Load 1"}, {"q": person.pk}),
+        (USERS, {"q": "nobody"}, {"q": "load-1", "is_staff__exact": 1, "o": 1}),
+        (f"{USERS}{person.pk}/change/", {}),
+        (f"{USERS}{person.pk}/delete/", {}),
+        (EVENTS, {}, {"p": 2}, recent, recent | {"name__exact": "signin_succeeded"}),
+        (EVENTS, {"name__exact": "refresh_reuse"}, {"name__exact": "signin_succeeded"}),
+        (EVENTS, {"q": person.email}, {"q": person.pk}, {"q": session.ip_address}, {"o": 2}),
+        (MAILS, {}, {"p": 2}, {"enqueued_at__gte": recently()}, {"o": 2}),
+        (MAILS, *({"status__exact": name} for name in ("READY", "RUNNING", "FAILED"))),
+        (MAILS, {"status__exact": "SUCCESSFUL"}),
+    ):
+        for query in queries:
+            assert watch(superuser.get, address, query).status_code == 200, (address, query)
+
+
+def test_what_operators_run(watch, person, settings):
+    settings.SESSION_RETENTION_DAYS = settings.EVENT_RETENTION_DAYS = 27
+    output = StringIO()
+
+    assert watch(sender.recover) == 1
+    watch(call_command, "end_sessions", user=person.email, stdout=output)
+    assert output.getvalue() == "1 sessions ended.\n"
+    Session.objects.all().update(revoked_at=F("created_at"))
+    watch(call_command, "purge", stdout=output)
+
+    purged = [int(number) for number in re.findall(r"(\d+) \w+ purged", output.getvalue())]
+    assert len(purged) == 5
+    assert min(purged) > MOST_READ
