@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time node lint format migrate migrate-create messages superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -9,6 +9,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 RUNS := $(BIN)/.runs
 LINTS := $(BIN)/.lints
+PEERS := bench/.venv/.installed
 SNIPPETS := docs/node_modules/.installed
 PIP_AUDIT := $(BIN)/pip-audit --no-deps --disable-pip --progress-spinner off --requirement
 PIP := $(BIN)/pip --quiet --quiet --disable-pip-version-check
@@ -30,6 +31,15 @@ $(LINTS): requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing what is needed to lint …"
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@
+
+$(PEERS): bench/peers/requirements.txt | $(BIN)/python
+	@echo "Installing what the services beside ours need …"
+	@$(PYTHON) -m venv bench/.venv
+	@bench/.venv/bin/pip --quiet --quiet --disable-pip-version-check install -r bench/peers/requirements.txt
+	@touch $@
+
+wrk:
+	@command -v wrk >/dev/null || { echo "wrk is needed (on Debian: apt install wrk)"; exit 1; }
 
 node:
 	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { echo "Node.js 20 or newer and npm are needed to run the snippets of docs/frontend.md; they are not needed for the service."; exit 1; }
@@ -95,6 +105,9 @@ audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for da
 	@$(PIP_AUDIT) requirements-dev.txt
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --exclude '*/tests/*,*/conftest.py' accounts bench deploy lazyrabbit manage.py
 
+bench: wrk $(RUNS) $(PEERS)  ## Measure our service beside others; takes about 40 minutes.
+	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.compare $(ARGS)
+
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
 	@$(BIN)/python -m bench.flood $(ARGS)
 
@@ -122,7 +135,7 @@ shell: install  ## Open a Python shell with the project loaded.
 	@$(BIN)/python manage.py shell
 
 clean:  ## Remove what can be made again; .env and the database stay.
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov docs/node_modules
+	@rm -rf .venv bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov docs/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The names of the old project.

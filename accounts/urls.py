@@ -23,6 +23,6 @@ router.register("users/me/sessions", SessionViewSet, basename="session")
 me = MeViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
 
 urlpatterns = [
-    path("", include(router.urls)),
     re_path(r"^users/me/?$", me, name="me"),
+    path("", include(router.urls)),
 ]

@@ -10,12 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).parent.parent
+GUNICORN = [sys.executable, "-m", "gunicorn", "--log-level", "error"]
 JSON = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}  # As from a proxy.
 PASSWORD = "correct horse battery staple"  # noqa: S105 (of users who live for a minute)
 LIMITS = (
@@ -68,44 +69,63 @@ def database() -> Iterator[str]:
 class Service:
     """A running server on 127.0.0.1."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.port = int(environment["PORT"])
+    def __init__(self, port: int, pid: int) -> None:
+        self.port, self.pid = port, pid
+        self.started_in = 0.0  # Seconds until its first answer.
+
+    def request(
+        self, method: str, path: str, body: Any = None, token: str = ""
+    ) -> tuple[int, bytes, float]:
+        """Return the status, the body, and after how many seconds to come back."""
+        headers = {**JSON, **({"Authorization": f"Bearer {token}"} if token else {})}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as server:
+            server.request(method, path, json.dumps(body) if body else None, headers)
+            answer = server.getresponse()
+            wait = float(answer.headers.get("Retry-After", 0))
+            return answer.status, answer.read(), wait
 
     def call(
         self, method: str, path: str, body: Any = None, token: str = ""
     ) -> tuple[int, Any, float]:
-        """Return the status, the body, and after how many seconds to come back."""
-        headers = {**JSON, **({"Authorization": f"Bearer {token}"} if token else {})}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as server:
-            server.request(method, f"/api/v1{path}", json.dumps(body) if body else None, headers)
-            answer = server.getresponse()
-            content = answer.read()
-            wait = float(answer.headers.get("Retry-After", 0))
-            return answer.status, json.loads(content) if content else None, wait
+        """Do the same with a path under our API, and return the body read as JSON."""
+        status, content, wait = self.request(method, f"/api/v1{path}", body, token)
+        return status, json.loads(content) if content else None, wait
 
     def sign_in(self, email: str, password: str = PASSWORD) -> tuple[int, Any, float]:
         return self.call("POST", "/auth/signin", {"email": email, "password": password})
 
 
 @contextmanager
-def serving(environment: dict[str, str], config: str = "lazyrabbit.gunicorn") -> Iterator[Service]:
-    """Run our server with these gunicorn settings."""
-    command = [sys.executable, "-m", "gunicorn", "-c", f"python:{config}", "--log-level", "error"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)  # noqa: S603
+def running(command: list[str], environment: dict[str, str]) -> Iterator[Service]:
+    """Run a server that listens on the port of its environment, until it has answered and on."""
+    started = time.monotonic()
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(  # noqa: S603
+        command, cwd=ROOT, env=environment, stdout=nowhere, stderr=nowhere
+    )
     try:
-        service = Service(environment)
+        service = Service(int(environment["PORT"]), process.pid)
         wait_for(service)
+        service.started_in = time.monotonic() - started
         yield service
     finally:
         process.terminate()
         process.wait(timeout=60)
 
 
+def serving(
+    environment: dict[str, str], config: str = "lazyrabbit.gunicorn"
+) -> AbstractContextManager[Service]:
+    """Run our server with these gunicorn settings."""
+    return running([*GUNICORN, "-c", f"python:{config}"], environment)
+
+
 def wait_for(service: Service) -> None:
-    for _ in range(300):
-        with suppress(OSError):
-            return socket.create_connection(("127.0.0.1", service.port)).close()
-        time.sleep(0.1)
+    for _ in range(3000):
+        with suppress(OSError, http.client.HTTPException):
+            if service.request("GET", "/api/health")[0] == 200:
+                return
+        time.sleep(0.01)
     raise SystemExit("The server did not start.")
 
 

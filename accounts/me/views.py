@@ -13,7 +13,7 @@ from accounts.errors import (
 )
 from accounts.me import flows
 from accounts.me.serializers import DeleteSerializer, UpdateSerializer
-from accounts.users.serializers import UserSerializer
+from accounts.users.serializers import UserSerializer, shown
 from accounts.viewsets import MemberViewSet, operation
 
 
@@ -21,7 +21,7 @@ class MeViewSet(MemberViewSet):
     @operation(answers=UserSerializer)
     def retrieve(self, request: Request) -> Response:
         """Show my account."""
-        return Response(UserSerializer(self.session.user).data)
+        return Response(shown(self.session.user))
 
     @operation(
         UpdateSerializer,

@@ -31,7 +31,7 @@ class SessionAuthentication(BaseAuthentication):
         if access_token is None:
             return None
         token = AccessToken.parse(access_token)
-        session = Session.objects.select_related("user").filter(pk=token.sid).first()
+        session = Session.objects.find(token.sid)
         if session is None or not session.is_live or not session.user.is_active:
             raise InvalidToken
         if token["sub"] != str(session.user_id):

@@ -28,3 +28,7 @@ class UserSerializer(serializers.Serializer[User]):
     email_verified = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+# One for all, which keeps its fields: each serializer copies them first.
+shown = UserSerializer().to_representation

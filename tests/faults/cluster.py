@@ -176,7 +176,8 @@ class Cluster:
         }
         self.manage("migrate", "--verbosity", "0")
         self.nodes = [Node(self.environment), Node(self.environment)]
-        self.nginx = Nginx(folder / "nginx", [node.port for node in self.nodes])
+        no_limit = {"limit_req zone=accounts_addresses burst=100 nodelay;": ""}
+        self.nginx = Nginx(folder / "nginx", [node.port for node in self.nodes], **no_limit)
         self.start_worker()
 
     def manage(self, *arguments: str) -> None:

@@ -80,6 +80,8 @@ class Client(Thread):
         except (OSError, HTTPException):
             self.connection.close()
         self.statuses[status or "lost"] += 1
+        if status == 0 or status >= 500:
+            time.sleep(0.5)  # As people do, or programs that read Retry-After.
         self.longest = max(self.longest, time.monotonic() - started)
         parsed = None
         with suppress(ValueError):
