@@ -35,6 +35,8 @@ def operation(  # noqa: PLR0913, PLR0917 (the columns of a table)
 
     def decorate(method: Method) -> Method:
         method.takes, method.asks, method.errors = takes, asks, errors  # type: ignore[attr-defined]
+        # One for all requests, which keeps its fields: each serializer copies them first.
+        method.serializer = (takes or asks or Serializer)()  # type: ignore[attr-defined]
         parameters = [asks] if asks else []
         responses = {status: answers, **(or_else or {})}
         return extend_schema(request=takes, parameters=parameters, responses=responses)(method)
@@ -57,12 +59,8 @@ class JSONViewSet(ViewSet):
     def validated(self) -> dict[str, Any]:
         """Return the body, or the query, as the operation says. Raises ValidationError."""
         method = getattr(self, self.action)
-        if method.takes:
-            serializer = method.takes(data=self.request.data)
-        else:
-            serializer = method.asks(data=self.request.query_params)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
+        sent = self.request.data if method.takes else self.request.query_params
+        return dict(method.serializer.run_validation(sent))
 
 
 class EntranceViewSet(JSONViewSet):

@@ -83,7 +83,7 @@ class AuthViewSet(EntranceViewSet):
         A refresh token that was used before that ends the session, since it may have been stolen.
         """
         tokens = sessions.refresh(**self.validated(), client=self.client)
-        return Response(TokensSerializer(tokens._asdict()).data)
+        return Response(tokens._asdict())
 
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
     @operation(SignoutSerializer, status=204, errors=(InvalidToken, NotAuthenticated))

@@ -92,8 +92,7 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
         last_used_at=now,
         expires_at=expiry(token.signed_in_at, now),
     )
-    current = Session.objects.live().filter(pk=token.sid, generation=token.generation)
-    if current.update(generation=next_.generation, last_used_at=now, expires_at=next_.expires_at):
+    if Session.objects.rotate(next_):
         return issue(next_)
     return issue(recognize(token, now, client))
 

@@ -24,6 +24,15 @@ def with_user() -> tuple[Any, str, dict[int, Any]]:
     return compiler, sql, compiler.get_converters(columns)
 
 
+# To refresh is this one statement; to have it compiled took a third of its request's time.
+ROTATE = """
+    UPDATE sessions
+    SET generation = %(generation)s, last_used_at = %(last_used_at)s, expires_at = %(expires_at)s
+    WHERE id = %(id)s AND generation = %(current)s
+        AND revoked_at IS NULL AND expires_at > %(last_used_at)s
+"""
+
+
 class SessionQuerySet(models.QuerySet["Session"]):
     def live(self) -> "SessionQuerySet":
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
@@ -41,6 +50,19 @@ class SessionQuerySet(models.QuerySet["Session"]):
             session.user = get_user_model().from_db(self.db, of_user, row[len(columns) :])
             return session
         return None
+
+    def rotate(self, next_: "Session") -> bool:
+        """Bring a live session to its next generation; say whether it was at the one before.
+
+        Whatever races here, one changes the row: every condition is on the row's own columns.
+        """
+        values = {
+            field.name: field.get_db_prep_save(getattr(next_, field.attname), connection)
+            for field in Session._meta.concrete_fields
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(ROTATE, {**values, "current": next_.generation - 1})
+            return bool(cursor.rowcount == 1)
 
     def ended_before(self, instant: datetime) -> "SessionQuerySet":
         """Select what was over by then; whatever was, had been started, which is indexed."""
