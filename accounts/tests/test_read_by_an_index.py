@@ -174,8 +174,8 @@ def test_what_people_do_who_are_not_signed_in(watch, client, person, deliver):
 def test_what_people_do_with_links(watch, client, person):
     old_email, new_email = person.email, "new@example.com"
     for purpose, email, body in (
-        (Purpose.VERIFY, old_email, {}),
-        (Purpose.CHANGE, new_email, {}),
+        (Purpose.VERIFY, old_email, {"current_password": PASSWORD}),
+        (Purpose.CHANGE, new_email, {"current_password": PASSWORD}),
         (Purpose.UNDO, old_email, {}),
         (Purpose.RESET, old_email, {"password": PASSWORD[1:]}),
     ):

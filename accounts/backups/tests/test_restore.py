@@ -56,8 +56,8 @@ def test_tables_of_a_newer_version_do_not_get_in_the_way(snapshot, place):
     place.restore(snapshot.file)
     if place.suffix == ".dump":
         place.execute("CREATE TABLE others (user_id bigint REFERENCES users)")
-    place.execute("DELETE FROM django_migrations WHERE app = 'django_tasks_database'")
-    place.execute("DROP TABLE django_tasks_database_dbtaskresult")
+    place.execute("DELETE FROM django_migrations WHERE app = 'admin'")
+    place.execute("DROP TABLE django_admin_log")
     older = place.back_up(snapshot.file.parent)
     place.restore(snapshot.file)
 
