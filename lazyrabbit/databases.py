@@ -8,7 +8,7 @@ from dj_database_url import DBConfig
 ROOT = Path(__file__).resolve().parent.parent
 # In milliseconds. Only what changes whole tables may take its time.
 UNBOUNDED = {"migrate", "restore", "restored"}
-STATEMENT = 0 if UNBOUNDED.intersection(sys.argv[1:2]) else 4000
+STATEMENT = 0 if UNBOUNDED.intersection(sys.argv[1:2]) else 3000
 
 
 def bounded(database: DBConfig) -> DBConfig:
@@ -40,7 +40,7 @@ def postgresql(database: DBConfig) -> DBConfig:
     options = {
         "connect_timeout": 2,
         "tcp_user_timeout": 5000,
-        "answer_timeout": STATEMENT and 5,
+        "answer_timeout": STATEMENT and 3.5,
         "options": f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
         " -c idle_in_transaction_session_timeout=10000",
         **database.get("OPTIONS", {}),

@@ -35,7 +35,7 @@ def test_no_statement_and_no_lock_waits_for_long():
             cursor.execute(f"SHOW {name}").fetchone()[0]
             for name in ("statement_timeout", "lock_timeout")
         ]
-    assert limits == ["4s", "2s"]
+    assert limits == ["3s", "2s"]
 
 
 def test_a_stale_token_does_not_close_the_documentation(client):

@@ -6,7 +6,9 @@ import signal
 import time
 
 import pytest
+from django.db import connection
 
+from lazyrabbit import metrics
 from lazyrabbit.tests.conftest import ROOT
 
 TOKEN = "a token of the metrics"
@@ -121,3 +123,16 @@ def test_the_dashboard_asks_for_metrics_that_there_are(serve):
     assert len(names) >= 9
     known = set(re.findall(r"^(\w+)[{ ]", text, re.MULTILINE)) | {"limits_reached_total"}
     assert names <= known
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_of_very_many_sessions_the_statistics_say_how_many_live(sign_in, monkeypatch):
+    for _ in range(3):
+        sign_in()
+    assert metrics.sessions_live() == 3
+    monkeypatch.setattr(metrics, "FEW", 0)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE sessions")
+
+    assert metrics.sessions_live() in range(1, 4)
