@@ -38,8 +38,6 @@ keepalive = 5
 max_requests, max_requests_jitter = (0, 0) if reload else (200_000, 50_000)
 control_socket_disable = True
 logconfig_dict = settings.LOGGING
-# Each worker counts in files of its own, which any of them adds up for Prometheus.
-counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="accounts-metrics-")
 
 WELCOME = f"""
   Lazy Rabbit accounts
@@ -81,15 +79,18 @@ def on_starting(server: Any) -> None:
             "TRUSTED_PROXIES is empty: no proxy is believed that a request came over HTTPS, and"
             " the API answers nothing else."
         )
-    if {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():  # The sockets are open already.
-        return
-    for host, port in server.cfg.address:
+    # The sockets may be open already, and others than ours are the operator's own idea.
+    if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys() and server.cfg.bind == [bind]:
         with socket.socket() as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                attempt.bind((host, port))
+                attempt.bind(("127.0.0.1", settings.PORT))
             except OSError:
-                sys.exit(f"Port {port} is in use: stop what listens there, or say PORT=8001.")
+                sys.exit(
+                    f"Port {settings.PORT} is in use: stop what listens there, or say PORT=8001."
+                )
+    # Each worker counts in files of its own, which any of them adds up for Prometheus.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="accounts-metrics-")
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -137,4 +138,4 @@ def when_ready(server: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    shutil.rmtree(counts, ignore_errors=True)
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
