@@ -42,8 +42,8 @@ def refuse_if_reached(limits: list[Limit], report: Report) -> None:
     by_key, now = {limit.key: limit for limit in limits}, timezone.now()
     reached = [
         counter
-        for counter in Counter.objects.open().filter(key__in=by_key)
-        if counter.count >= by_key[counter.key].maximum
+        for counter in Counter.objects.filter(key__in=by_key)
+        if counter.resets_at > now and counter.count >= by_key[counter.key].maximum
     ]
     if reached:
         for counter in reached:

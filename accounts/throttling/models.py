@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
-from django.db.models import F
+from django.db.models import Case, F, When
 from django.utils import timezone
 
 # The one statement that counts: it begins a window, goes on in one, or, full, changes nothing.
@@ -23,10 +23,6 @@ TAKE = """
 
 
 class CounterQuerySet(models.QuerySet["Counter"]):
-    def open(self) -> "CounterQuerySet":
-        """Select the counters whose window goes on; the others count as empty."""
-        return self.filter(resets_at__gt=timezone.now())
-
     def over(self) -> "CounterQuerySet":
         return self.filter(resets_at__lte=timezone.now())
 
@@ -51,10 +47,17 @@ class CounterQuerySet(models.QuerySet["Counter"]):
 
     def report(self, key: str) -> bool:
         """Mark that this window's limit was reached; say whether nobody had before."""
-        return self.open().filter(key=key, reported=False).update(reported=True) == 1
+        return self.filter(key=key, reported=False).update(reported=True) == 1
 
     def give_back(self, key: str) -> None:
-        self.open().filter(key=key, count__gt=0).update(count=F("count") - 1)
+        """Count one less, if the window goes on.
+
+        The row is found by its key alone: with statistics of a quiet hour PostgreSQL would look
+        through every open window instead.
+        """
+        in_time = When(resets_at__gt=timezone.now(), count__gt=0, then=F("count") - 1)
+        count = Case(in_time, default=F("count"), output_field=models.IntegerField())
+        self.filter(key=key).update(count=count)
 
 
 class Counter(models.Model):
