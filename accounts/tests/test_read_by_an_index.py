@@ -28,6 +28,7 @@ from accounts.management.commands import purge
 from accounts.management.commands.seed_load import SPAN
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session, expiry
+from accounts.throttling.models import Counter
 from accounts.users.models import User
 from bench.plans import Explained, explaining
 
@@ -40,9 +41,10 @@ QUEUE = DBTaskResult._meta.db_table
 TABLES = {"users", "sessions", "events", "counters", "links", QUEUE}
 OTHERS = f"""
     INSERT INTO counters (key, count, resets_at)
-    SELECT md5(n::text), 1, now() - n * '1 second'::interval FROM generate_series(1, {ROWS}) n;
+    SELECT md5(n::text), 1, now() - '1 day'::interval - n * '1 second'::interval
+    FROM generate_series(1, {ROWS}) n;
     INSERT INTO links (user_id, purpose, email, digest, created_at, expires_at)
-    SELECT id, 'verify-email', email, id, created_at, created_at FROM users;
+    SELECT id, 'verify-email', email, id, created_at, created_at - '2 days'::interval FROM users;
     INSERT INTO {QUEUE} (id, status, enqueued_at, started_at, finished_at, run_after, priority,
         args_kwargs, task_path, worker_ids, queue_name, backend_name, exception_class_path,
         traceback, return_value)
@@ -53,9 +55,9 @@ OTHERS = f"""
         LATERAL (SELECT now() - '8 days'::interval + n * '30 seconds'::interval AS at) times;
     ANALYZE {", ".join(sorted(TABLES))};
     INSERT INTO counters (key, count, resets_at)
-    SELECT md5(key), 1, now() + '1 hour' FROM counters;
+    SELECT md5(key), 1, now() + '5 minutes' FROM counters;
     INSERT INTO links (user_id, purpose, email, digest, created_at, expires_at)
-    SELECT user_id, 'undo-email-change', email, md5(digest), now(), now() + '1 hour' FROM links;
+    SELECT user_id, 'undo-email-change', email, md5(digest), now(), now() + '5 minutes' FROM links;
 """  # noqa: S608 (the name of a table)
 PASSWORD = "correct horse battery staple"
 API = "/api/v1"
@@ -220,3 +222,17 @@ def test_what_operators_run(watch, person, settings):
     purged = [int(number) for number in re.findall(r"(\d+) \w+ purged", output.getvalue())]
     assert len(purged) == 5
     assert min(purged) > MOST_READ
+
+
+def test_a_refresh_and_a_counter_touch_no_index(full_tables, person, client):
+    """PostgreSQL calls that a heap-only tuple (HOT): there is room for it in the row's own page."""
+    token = {"refresh_token": issue(person.sessions.get()).refresh_token}
+    counter = Counter.objects.latest("resets_at")
+
+    assert client.post(f"{API}/auth/refresh", token).status_code == 200
+    Counter.objects.give_back(counter.key)
+
+    with connection.cursor() as cursor:
+        for table in ("sessions", "counters"):
+            cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated(%s::regclass)", [table])
+            assert cursor.fetchone() == (1,), table
