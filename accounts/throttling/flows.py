@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from math import ceil
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from prometheus_client import metrics
 
@@ -85,6 +85,7 @@ def failures_counted(
     except failure:
         raise
     except BaseException:
-        give_back(limits)
+        if connection.is_usable():  # One that just broke would have to be waited for again.
+            give_back(limits)
         raise
     give_back(limits)

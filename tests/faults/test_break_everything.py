@@ -29,9 +29,15 @@ def kill_database(cluster: Cluster) -> None:
 
 
 def hang_database(cluster: Cluster) -> None:
-    pid = cluster.database.pid
+    """No request waits for it longer than 5 s; the longest answers had waited for a hash before."""
+    person, pid = wait_until_well(cluster), cluster.database.pid
     signal_all(pid, signal.SIGSTOP)
-    time.sleep(DURING)
+    end = time.monotonic() + DURING
+    while (asked := time.monotonic()) < end:
+        status = cluster.nodes[0].get(ME, **person.bearer)
+        if (answered := time.monotonic()) < end:
+            assert status == 503
+        assert answered - asked < 5
     signal_all(pid, signal.SIGCONT)
 
 
@@ -137,11 +143,10 @@ def test_nothing_acknowledged_is_lost(cluster, tell, fault, allowed):
     assert_remembered(cluster, crowd.people)
 
 
-def wait_until_well(cluster: Cluster) -> None:
+def wait_until_well(cluster: Cluster) -> Person:
     """Return when each node answers whoever is signed in, and somebody new can sign up."""
     probe = Client(99, cluster.nginx)
     while True:
-        person = Person("")
         probe.sign_up()
         person = probe.people[-1]
         if person.is_there:
@@ -150,7 +155,7 @@ def wait_until_well(cluster: Cluster) -> None:
             node.get(ME, **person.bearer) == 200 for node in cluster.nodes
         ):
             probe.connection.close()
-            return
+            return person
         time.sleep(0.1)
 
 
