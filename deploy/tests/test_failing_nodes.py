@@ -5,7 +5,7 @@ import time
 import pytest
 
 from deploy.tests.conftest import free_port
-from deploy.tests.test_nginx import HEALTH, assert_problem
+from deploy.tests.test_nginx import HEADERS, HEALTH, assert_problem
 
 
 def test_a_node_that_refuses_costs_nobody_an_answer(start_nginx, stub):
