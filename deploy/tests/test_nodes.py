@@ -43,7 +43,7 @@ def kill(node):
     for process in (pid, *map(int, workers)):
         os.kill(process, signal.SIGKILL)
     node.process.wait()
-    with suppress(ConnectionRefusedError):
+    with suppress(ConnectionRefusedError, ConnectionResetError):
         while True:
             socket.create_connection(("127.0.0.1", node.port)).close()
 
