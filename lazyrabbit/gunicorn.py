@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from dotenv import load_dotenv
-from gunicorn import util
+from gunicorn import glogging, util
 from prometheus_client import multiprocess, values
 
 load_dotenv(Path(__file__).parent.parent / ".env")
@@ -38,6 +38,16 @@ keepalive = 5
 max_requests, max_requests_jitter = (0, 0) if reload else (200_000, 50_000)
 control_socket_disable = True
 logconfig_dict = settings.LOGGING
+
+
+class Logger(glogging.Logger):
+    """The server's own log; a request's line is written where more is known of it."""
+
+    def access(self, *_: Any) -> None:
+        """Collect nothing for a line that nobody would see."""
+
+
+logger_class = Logger
 
 WELCOME = f"""
   Lazy Rabbit accounts
