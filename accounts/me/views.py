@@ -42,7 +42,7 @@ class MeViewSet(MemberViewSet):
         body is ignored.
         """
         user = flows.update(self.session, self.client, **self.validated())
-        return Response(UserSerializer(user).data)
+        return Response(shown(user))
 
     @operation(
         DeleteSerializer,
