@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accounts.sessions.models import Session
+from accounts.sessions.tokens import verified
 from accounts.users.models import User
 
 URL = "/api/v1/users/me"
@@ -176,9 +177,23 @@ def test_a_token_of_another_user_or_of_no_session_is_refused(client, user, claim
     ],
 )
 def test_what_ends_a_session_holds_from_the_next_request_on(client, user, test_user_token, change):
+    headers = {"Authorization": f"Bearer {test_user_token}"}
+    assert client.get(URL, headers=headers).status_code == 200
     change(user)
 
     assert refused(client, test_user_token)
+
+
+def test_only_a_good_token_is_remembered(client, claims, test_user_token):
+    verified.cache_clear()
+    for bad in ("x", f"{test_user_token}x", sign({**claims, "exp": claims["iat"] - 60})):
+        assert refused(client, bad)
+    assert verified.cache_info().currsize == 0
+
+    for _ in range(2):
+        headers = {"Authorization": f"Bearer {test_user_token}"}
+        assert client.get(URL, headers=headers).status_code == 200
+    assert (verified.cache_info().currsize, verified.cache_info().hits) == (1, 1)
 
 
 @hypothesis_settings(
