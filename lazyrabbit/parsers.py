@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import IO, Any
 
 from django.http import UnreadablePostError
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 32
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of a character.
 
 
 class BodyTooLarge(APIException):
@@ -89,7 +91,7 @@ def refuse_constant(name: str) -> None:
 def refuse_unstorable(value: Any, levels: int) -> None:
     """Raise ParseError for what cannot be stored, or is nested more than ``levels`` deep."""
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if UNSTORABLE.search(value):
             raise ParseError("The request body holds a character that is not allowed.")
     elif isinstance(value, float):
         if not math.isfinite(value):
