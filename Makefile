@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time bench-scale node lint format migrate migrate-create messages backup restore superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time bench-instructions bench-scale node lint format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -107,6 +107,10 @@ audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for da
 
 bench: wrk $(RUNS) $(PEERS)  ## Measure our service beside others; takes about 40 minutes.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.compare $(ARGS)
+
+bench-instructions: $(RUNS) $(PEERS)  ## Count what a request takes, ours or ARGS="--services fastapi,floor".
+	@command -v valgrind >/dev/null || { echo "Valgrind is needed (on Debian: apt install valgrind)."; exit 1; }
+	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.instructions $(ARGS)
 
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
 	@$(BIN)/python -m bench.flood $(ARGS)

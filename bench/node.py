@@ -3,7 +3,7 @@
 import math
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,9 +38,13 @@ class Node:
                 server.execute(statement.format(users=self.users).encode())
             server.execute("VACUUM ANALYZE")
 
-    def serving(self) -> AbstractContextManager[Service]:
+    def serving(
+        self, before: Sequence[str] = (), after: Sequence[str] = ()
+    ) -> AbstractContextManager[Service]:
+        """Run the server, with words before and after its command."""
         port = self.settings["PORT"]
-        return running([part.format(port=port) for part in self.candidate.server], self.settings)
+        server = [part.format(port=port) for part in self.candidate.server]
+        return running([*before, *server, *after], self.settings)
 
     def sign_in(self, service: Service) -> tuple[str, str]:
         """Return the two tokens of somebody's new session."""

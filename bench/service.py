@@ -122,7 +122,7 @@ def serving(
 
 
 def wait_for(service: Service) -> None:
-    for _ in range(3000):
+    for _ in range(12_000):  # Under Valgrind a start takes more than a minute.
         with suppress(OSError, http.client.HTTPException):
             if service.request("GET", "/api/health")[0] == 200:
                 return
