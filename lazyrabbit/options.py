@@ -56,7 +56,7 @@ REAUTHENTICATION_MINUTES = env.int(
 )
 
 # Passwords.
-HASHING_QUEUE = env.int("HASHING_QUEUE", 3, validate=check.Range(0, 1000))
+HASHING_QUEUE = env.int("HASHING_QUEUE", 2, validate=check.Range(0, 1000))
 
 # Who may sign up.
 SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))

@@ -118,8 +118,9 @@ PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",
     "accounts.users.hashers.ImportedBcryptHasher",
 ]
-# Together the workers hash on every core. In each, at most half of the threads may be hashing.
-HASHING_THREADS = min(max(1, CORES // WORKERS), THREADS // 2)
+# Together the workers hash on every core; two threads each, since connections fall to the workers
+# unevenly, and one that has none leaves its core to the other. At most half of all threads hash.
+HASHING_THREADS = min(max(2, CORES // WORKERS), THREADS // 2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "accounts.passwords.policy.MaximumLengthValidator"},
