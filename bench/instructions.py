@@ -11,6 +11,7 @@ import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -44,9 +45,7 @@ def total(node: Node, route: str, requests: int) -> int:
             node.serving(before=counting, after=["--workers", "1"]) as service,
             ThreadPoolExecutor(CLIENTS) as clients,
         ):
-            each = [requests // CLIENTS] * CLIENTS
-            ports, nodes, routes = ([what] * CLIENTS for what in (service.port, node, route))
-            list(clients.map(send, nodes, ports, routes, tokens, each))
+            list(clients.map(partial(send, node, service.port, route, requests // CLIENTS), tokens))
         logs = [path.read_text() for path in Path(folder).iterdir()]
     found = (re.search(r"I +refs: +([0-9,]+)", log) for log in logs)
     return sum(int(refs[1].replace(",", "")) for refs in found if refs)
@@ -61,7 +60,7 @@ def make_tokens(node: Node, route: str) -> list[str]:
     return [refresh if route == "refresh" else access for access, refresh in pairs]
 
 
-def send(node: Node, port: int, route: str, token: str, requests: int) -> None:
+def send(node: Node, port: int, route: str, requests: int, token: str) -> None:
     """Send so many requests over one connection; each refresh with the token of the last one."""
     path, key = node.candidate.paths[route], node.candidate.tokens[1]
     with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as server:
@@ -74,8 +73,8 @@ def send(node: Node, port: int, route: str, token: str, requests: int) -> None:
             body = answer.read().decode()
             if answer.status != 200:
                 raise SystemExit(f"{node.candidate.title}, {route}: {answer.status} {body}")
-            if route == "refresh" and (next_ := re.search(rf'"{key}": *"([^"]+)"', body)):
-                token = next_[1]
+            if route == "refresh":
+                (token,) = re.findall(rf'"{key}": *"([^"]+)"', body)
 
 
 def main() -> None:

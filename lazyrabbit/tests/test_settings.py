@@ -12,11 +12,16 @@ from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
 
+PRINT = """
+import lazyrabbit.settings as s
+print(s.ALLOWED_HOSTS, s.DEBUG, s.HASHING_THREADS, s.HASHING_QUEUE, s.THREADS)
+"""
+
 
 def load(**environment: str) -> subprocess.CompletedProcess[str]:
     """Import the settings in a process that has this environment and no other."""
     return subprocess.run(
-        [sys.executable, "-c", "import lazyrabbit.settings as s; print(s.ALLOWED_HOSTS, s.DEBUG)"],
+        [sys.executable, "-c", PRINT],
         cwd=ROOT,
         env={name: os.environ[name] for name in KEPT if name in os.environ} | environment,
         capture_output=True,
@@ -31,6 +36,13 @@ def test_an_empty_environment_will_do():
     assert loaded.returncode == 0, loaded.stderr
     assert "localhost" in loaded.stdout
     assert "False" in loaded.stdout
+
+
+def test_in_production_two_sign_ins_hash_at_once_and_half_of_the_threads_stay_free():
+    hashing, waiting, threads = map(int, load(**PRODUCTION).stdout.split()[-3:])
+
+    assert hashing == 2
+    assert hashing + waiting == threads // 2
 
 
 def test_the_readme_the_example_and_the_settings_name_the_same_variables():
