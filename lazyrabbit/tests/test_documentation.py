@@ -5,6 +5,12 @@ import re
 import pytest
 from django.db import connection
 
+from lazyrabbit.tests.conftest import ROOT
+
+PAGES = sorted(
+    page.relative_to(ROOT) for folder in (ROOT, ROOT / "docs") for page in folder.glob("*.md")
+)
+
 
 def test_the_root_leads_to_the_documentation(client):
     answer = client.get("/")
@@ -56,3 +62,22 @@ def test_the_admin_is_found_without_its_slash(client):
     answer = client.get("/admin")
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
+def promises() -> list[tuple[str, str]]:
+    """Return each test that SECURITY.md names, and the file in which it says that it is."""
+    named = re.findall(r"\[`(test_\w+)`\]\(([\w/.]+)\)", (ROOT / "SECURITY.md").read_text())
+    assert named
+    return named
+
+
+@pytest.mark.parametrize(("test", "file"), promises())
+def test_every_promise_has_its_test(test, file):
+    assert f"def {test}(" in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_link_between_the_documents_leads_somewhere(page):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text())
+
+    assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
