@@ -15,9 +15,7 @@ env = Env(eager=False)  # Collects every mistake.
 
 
 @env.parser_for("database_url")
-def parse_database_url(url: str) -> dj_database_url.DBConfig | None:
-    if not url:
-        return None
+def parse_database_url(url: str) -> dj_database_url.DBConfig:
     if not re.match(r"(sqlite:///|postgres(ql)?://)", url):
         raise ValidationError("Expected sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME.")
     try:

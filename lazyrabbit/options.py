@@ -34,7 +34,6 @@ EMAIL_VERIFICATION = env.str(
 
 # Where the data is.
 DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
-REPLICA = env.database_url("DATABASE_REPLICA_URL", "")
 
 # Keys and tokens.
 SECRET_KEY = env.str("SECRET_KEY", "")

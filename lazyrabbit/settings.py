@@ -105,9 +105,6 @@ THREADS = 8
 
 # The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
 DATABASES = {"default": databases.bounded(DATABASE)}
-if REPLICA:
-    DATABASES["replica"] = databases.bounded(REPLICA)
-READS = "replica" if REPLICA else "default"  # Of what may be a moment old; never of who is in.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Users and their passwords.

@@ -1,6 +1,5 @@
 """What happened to the account of the person who is signed in."""
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +15,7 @@ class EventViewSet(MemberViewSet):
         The newest comes first: sign-ins, failed ones too, changes, and what staff did.
         """
         page = self.validated()
-        events = self.session.user.events.using(settings.READS).order_by("-id")
+        events = self.session.user.events.order_by("-id")
         chosen = events[page["offset"] : page["offset"] + page["limit"]]
         body = {"items": list(chosen), "total": events.count(), **page}
         return Response(EventsSerializer(body).data)

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -23,7 +22,7 @@ class SessionViewSet(MemberViewSet):
 
         The one used last comes first; `current` is the one that asks.
         """
-        sessions = self.session.user.sessions.using(settings.READS).live()
+        sessions = self.session.user.sessions.live()
         context = {"current": self.session.pk}
         latest = sessions.order_by("-last_used_at")
         return Response(SessionSerializer(latest, many=True, context=context).data)

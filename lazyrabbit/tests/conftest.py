@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -103,7 +102,6 @@ def serve(start, port, tmp_path):
         environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/app.db"
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        shutil.copy(tmp_path / "app.db", tmp_path / "empty.db")
         server = Server(start(**environment), port)
         for _ in range(200):
             with suppress(OSError):
