@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+from django.core.mail.message import forbid_multi_line_headers, sanitize_address
 from environs import Env, ValidationError
 
 env = Env(eager=False)  # Collects every mistake.
@@ -64,12 +65,19 @@ def parse_url_prefix(text: str) -> str:
 
 @env.parser_for("mailbox")
 def parse_mailbox(text: str) -> str:
-    """Return whom mail is from: one address, alone or behind a name."""
-    _, address = parseaddr(text)
-    is_whole = text == address or text.endswith(f"<{address}>")
-    is_address = re.fullmatch(r"[^@\s]+@[A-Za-z0-9.-]+", address)
-    if not (is_whole and is_address and text.isprintable()):
-        raise ValidationError("Expected an address like Accounts <accounts@example.com>.")
+    """Return whom mail is from: one address, alone or behind a name, that Django can send as."""
+    try:
+        _, address = parseaddr(sanitize_address(text, "utf-8"))  # The envelope.
+        forbid_multi_line_headers("From", text, "utf-8")  # The header.
+    except Exception:  # noqa: BLE001 (the parser behind these fails in many ways)
+        address = ""
+    # Django would encode other letters in the address, which then names another mailbox or none.
+    is_as_written = text == address or text.endswith(f"<{address}>")
+    if not (is_as_written and "@" in address and text.isprintable()):
+        raise ValidationError(
+            "Expected an ASCII address, like accounts@example.com"
+            ' or "Acme, Inc." <accounts@example.com>.'
+        )
     return text
 
 

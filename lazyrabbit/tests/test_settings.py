@@ -4,8 +4,14 @@ import os
 import re
 import subprocess
 import sys
+from email.utils import parseaddr
 
 import pytest
+from django.core.mail import EmailMessage
+from django.core.mail.message import sanitize_address
+from environs import ValidationError
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lazyrabbit.environment import parse_email_url, parse_mailbox
 from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
@@ -83,6 +89,15 @@ def test_the_example_names_the_defaults():
         ("EMAIL_FROM", "a@example.com, c4n4ry@example.com"),
         ("EMAIL_FROM", "Accounts <a@example.com> c4n4ry"),
         ("EMAIL_FROM", "Accounts\n<accounts@example.com>"),
+        ("EMAIL_FROM", "Acme: Accounts <c4n4ry@example.com>"),
+        ("EMAIL_FROM", "Acme: 日本 <c4n4ry@example.com>"),
+        ("EMAIL_FROM", "Acme, Inc. <c4n4ry@example.com>"),
+        ("EMAIL_FROM", "Lazy \\ R <c4n4ry@example.com>"),
+        ("EMAIL_FROM", "Acme <c4n4ry@example.com.>"),
+        ("EMAIL_FROM", "Acme <c4n4ry@example..com>"),
+        ("EMAIL_FROM", "Acme <c4n4ryé@example.com>"),
+        ("EMAIL_FROM", "c4n4ryé@example.com"),
+        ("EMAIL_FROM", "<>"),
         ("EMAIL_URL", "mail.example.com"),
         ("EMAIL_URL", "smtp://user:c4n4ry@host:port"),
         ("EMAIL_URL", "smtp://"),
@@ -203,10 +218,34 @@ def test_a_password_for_the_mail_server_never_travels_in_the_clear(url, host, po
 
 
 @pytest.mark.parametrize(
-    "mailbox", ["a@example.com", "<a@example.com>", '"Ñu, Inc." <a+b@mail.example.com>', "A <a@b>"]
+    "mailbox",
+    [
+        "a@example.com",
+        "<a@example.com>",
+        '"Ñu, Inc." <a+b@mail.example.com>',
+        '"Acme: Accounts" <a@example.com>',
+        "A <a@b>",
+        "日本 <a@example.com>",
+    ],
 )
 def test_mail_is_from_one_mailbox_with_or_without_a_name(mailbox):
     assert parse_mailbox(mailbox) == mailbox
+
+
+@example(text="!a=@ [ ")  # What Python's own parser stumbles over.
+@example(text='"')
+@example(text="<>")
+@example(text=".<\\")
+@given(text=st.text(st.sampled_from('ab@.<>"\\,;:()[] \té日=?_-\n\0%!'), max_size=12))
+def test_mail_can_be_sent_from_every_mailbox_that_is_accepted(text):
+    try:
+        mailbox = parse_mailbox(text)
+    except ValidationError:
+        return
+    mail = EmailMessage("Subject", "Text.", mailbox, ["ana@example.com"])
+    mail.message().as_bytes()
+    assert sanitize_address(mailbox, "utf-8").isascii()
+    assert parseaddr(sanitize_address(mailbox, "utf-8"))[1] in mailbox
 
 
 def test_mail_goes_to_a_folder_or_the_console():
