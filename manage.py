@@ -3,17 +3,17 @@
 
 import os
 import sys
-from pathlib import Path
 
 
 def main() -> None:
     try:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
-        from dotenv import load_dotenv
+
+        from lazyrabbit import env_file
     except ImportError:
         sys.exit("Django is not installed here: run `pip install -r requirements.txt` first.")
-    load_dotenv(Path(__file__).parent / ".env")
+    env_file.load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
     try:
         execute_from_command_line(sys.argv)

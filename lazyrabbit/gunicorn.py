@@ -9,18 +9,18 @@ import sys
 import tempfile
 import time
 from http import HTTPStatus
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from uuid import uuid4
 
-from dotenv import load_dotenv
 from gunicorn import glogging, util
 from prometheus_client import multiprocess, values
 
-load_dotenv(Path(__file__).parent.parent / ".env")
+import lazyrabbit
+from lazyrabbit import env_file
 
-import lazyrabbit  # noqa: E402
+env_file.load()
+
 from lazyrabbit import headers, settings  # noqa: E402 (it reads what was just loaded)
 from lazyrabbit.draining import draining  # noqa: E402
 

@@ -1,13 +1,13 @@
 """The WSGI application: ``lazyrabbit.wsgi:application``."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
-from dotenv import load_dotenv
+
+from lazyrabbit import env_file
 
 
 class Request(WSGIRequest):
@@ -32,7 +32,7 @@ class Handler(WSGIHandler):
 
 
 # Only the entry points read .env, so that a developer's file never changes what the tests see.
-load_dotenv(Path(__file__).parent.parent / ".env")
+env_file.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
 django.setup(set_prefix=False)
 

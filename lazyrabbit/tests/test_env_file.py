@@ -1,0 +1,114 @@
+"""``.env``: read by every entry point, and either all of it or none."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lazyrabbit.tests.conftest import KEPT, ROOT
+
+ENTRIES = {
+    "manage.py": ["manage.py", "check"],
+    "wsgi.py": ["-c", "import lazyrabbit.wsgi"],
+    "gunicorn.py": ["-m", "gunicorn", "-c", "python:lazyrabbit.gunicorn", "--check-config"],
+}
+CLOSED = b'ENVIRONMENT=development\n\n# Comment.\n\n  SIGNUP_MODE="closed c4n4ry\nPORT=8001\n'
+PRINT = (
+    "import lazyrabbit.wsgi; from django.conf import settings;"
+    "print(settings.SIGNUP_MODE, settings.METRICS_TOKEN, settings.PORT)"
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run Python where the project is, but with a ``.env`` of its own."""
+    shutil.copy(ROOT / "manage.py", tmp_path)
+    for package in ("lazyrabbit", "accounts"):
+        (tmp_path / package).symlink_to(ROOT / package)
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env=kept | database | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (CLOSED, ", line 5: Expected NAME=VALUE, and quotes in pairs."),
+        (b"SIGNUP_MODE closed\nPORT=8001", ", line 1: Expected"),
+        (b"PORT=8001\r\nSIGNUP_MODE:c4n4ry\r\n", ", line 2: Expected"),
+        (b'EMAIL_FROM="A, B" <a@b.c>\n\n\nKEY=\'c4n4ry', ", line 1, 4: Expected"),
+        ("SIGNUP_MODE=closed\n".encode("utf-16"), " is not in UTF-8: save it in this encoding."),
+        ("SIGNUP_MODE=closed\n".encode("utf-16-le"), " is not in UTF-8: save it"),
+        ("EMAIL_FROM=Ñu <a@b.c>\n".encode("latin-1"), " is not in UTF-8: save it"),
+    ],
+)
+def test_a_file_that_cannot_be_read_whole_stops_the_start_in_one_line(
+    run, tmp_path, entry, content, said
+):
+    (tmp_path / ".env").write_bytes(content)
+
+    stopped = run(*entry)
+
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith(f"{tmp_path}/.env{said}")
+    assert len(stopped.stderr.splitlines()) == 1
+    assert "c4n4ry" not in stopped.stderr + stopped.stdout
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
+def test_a_file_that_cannot_be_opened_stops_the_start_in_one_line(run, tmp_path, entry):
+    (tmp_path / ".env").mkdir()  # For whoever runs the tests as root, who may open everything.
+
+    stopped = run(*entry)
+
+    assert stopped.returncode == 1
+    assert stopped.stderr == f"{tmp_path}/.env cannot be read: Is a directory.\n"
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_in_utf_8_is_read_and_the_environment_comes_first(run, tmp_path, mark, newline):
+    lines = [b"SIGNUP_MODE=closed", b"", b"export METRICS_TOKEN='x # y'  # Why.", b"PORT=8001", b""]
+    (tmp_path / ".env").write_bytes(mark + newline.join(lines))
+
+    printed = run("-c", PRINT, PORT="8002")
+
+    assert printed.stdout == "closed x # y 8002\n", printed.stderr
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
+def test_without_a_file_everything_starts(run, entry):
+    started = run(*entry)
+
+    assert started.returncode == 0, started.stderr
+
+
+def test_where_the_file_is_switched_off_it_does_not_even_have_to_be_readable(run, tmp_path):
+    (tmp_path / ".env").write_bytes(CLOSED)
+
+    printed = run("-c", PRINT, PYTHON_DOTENV_DISABLED="true")
+
+    assert printed.stdout == "open  8000\n", printed.stderr
+
+
+def test_without_its_packages_manage_py_says_what_to_do(run):
+    stopped = run("-S", "manage.py", "check")
+
+    assert (stopped.returncode, stopped.stderr) == (
+        1,
+        "Django is not installed here: run `pip install -r requirements.txt` first.\n",
+    )
