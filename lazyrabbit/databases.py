@@ -35,14 +35,18 @@ def postgresql(database: DBConfig) -> DBConfig:
     """Bound a statement, a lock, and a transaction that nobody goes on with (in milliseconds).
 
     So too a network that took what was sent; in seconds to connect, and for an answer of a server
-    that keeps none of these.
+    that keeps none of these. What the URL asks for comes after that.
     """
+    given = database.get("OPTIONS", {})
+    limits = (
+        f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
+        " -c idle_in_transaction_session_timeout=10000"
+    )
     options = {
         "connect_timeout": 2,
         "tcp_user_timeout": 5000,
         "answer_timeout": STATEMENT and 3.5,
-        "options": f"-c statement_timeout={STATEMENT} -c lock_timeout=2000"
-        " -c idle_in_transaction_session_timeout=10000",
-        **database.get("OPTIONS", {}),
+        **given,
+        "options": f"{limits} {given.get('options', '')}".strip(),
     }
     return {**database, "ENGINE": "lazyrabbit.postgresql", "OPTIONS": options}

@@ -6,23 +6,67 @@ import re
 from datetime import timedelta
 from email.utils import parseaddr
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import dj_database_url
+import psycopg
 from django.core.mail.message import forbid_multi_line_headers, sanitize_address
 from environs import Env, ValidationError
+from psycopg.conninfo import timeout_from_conninfo
+from psycopg.pq import Conninfo
 
 env = Env(eager=False)  # Collects every mistake.
+POSTGRESQL = "postgres://USER:PASSWORD@HOST:PORT/NAME"
+ESCAPED = "in whose parts / ? # @ : % are written %2F %3F %23 %40 %3A %25"
+LONGEST_NAME = 63  # Of a database on PostgreSQL.
 
 
 @env.parser_for("database_url")
-def parse_database_url(url: str) -> dj_database_url.DBConfig:
-    if not re.match(r"(sqlite:///|postgres(ql)?://)", url):
-        raise ValidationError("Expected sqlite:///FILE or postgres://USER:PASSWORD@HOST:PORT/NAME.")
+def parse_database_url(text: str) -> dj_database_url.DBConfig:
+    """Return Django's settings for the database.
+
+    No sentence repeats a part of the URL: where signs are not escaped, any may be the password.
+    """
+    is_plain = text.isprintable() and "%00" not in text
+    if not (is_plain and re.match(r"(sqlite:///|postgres(ql)?://)", text)):
+        raise ValidationError(f"Expected sqlite:///FILE or {POSTGRESQL}.")
     try:
-        return dj_database_url.parse(url, conn_health_checks=True)
-    except (ValueError, KeyError) as error:
-        raise ValidationError("Expected a database URL that can be parsed.") from error
+        url, database = urlsplit(text), dj_database_url.parse(text, conn_health_checks=True)
+    except ValueError as error:
+        raise ValidationError(f"Expected {POSTGRESQL}, {ESCAPED}.") from error
+    check = check_file if url.scheme == "sqlite" else check_server
+    check(url, database)
+    return database
+
+
+def check_file(url: SplitResult, database: dj_database_url.DBConfig) -> None:
+    if url.query or url.fragment:
+        raise ValidationError(
+            "Expected sqlite:///FILE without parameters; ? and # are %3F and %23."
+        )
+    if ":memory:" in database["NAME"]:  # Which nothing but one thread would see.
+        raise ValidationError("Expected a file, like sqlite:////var/lib/accounts/app.db.")
+
+
+def check_server(url: SplitResult, database: dj_database_url.DBConfig) -> None:
+    options = database.get("OPTIONS", {})
+    is_cut = url.fragment or "@" in url.path or "/" in url.path[1:]
+    is_named = database["NAME"] or "service" in options
+    if is_cut or not is_named or len(database["NAME"]) > LONGEST_NAME:
+        raise ValidationError(f"Expected {POSTGRESQL}, {ESCAPED}.")
+    names = [name for name, _ in parse_qsl(url.query, keep_blank_values=True)]
+    # The last is rewritten into options; a dbname would be another database than the path's.
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} - {"dbname"}
+    is_once = len(set(names)) == len(names) and not {"options", "currentSchema"} <= set(names)
+    if not (is_once and known | {"currentSchema"} >= set(names)):
+        raise ValidationError(
+            "Expected parameters of libpq, each once, like ?sslmode=require; a schema is named by"
+            " ?options=-c%20search_path%3DSCHEMA."
+        )
+    try:
+        timeout_from_conninfo(options)
+    except psycopg.Error as error:
+        raise ValidationError("Expected connect_timeout to be a number of seconds.") from error
 
 
 @env.parser_for("origins")
