@@ -1,12 +1,14 @@
 """Prove an address, change it, and take a change back."""
 
+from enum import Enum, auto
+
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.errors import EmailTaken, InvalidToken, ReauthenticationRequired
+from accounts.errors import EmailTaken, InvalidToken, LinkNotValid, ReauthenticationRequired
 from accounts.events.models import Event, Name
 from accounts.mails import flows as mails
 from accounts.mails.models import Link, Purpose
@@ -29,10 +31,18 @@ def is_taken(email: str, for_user: int | None = None) -> bool:
     return reserved.exclude(user=for_user).exists()
 
 
+class Verification(Enum):
+    """What came of following a link to verify an address."""
+
+    DONE = auto()
+    PUT_OUT = auto()  # Done too, and everyone who has been inside is signed out.
+    REPEATED = auto()  # This link had done it before.
+
+
 def verify(
     token: str, client: Client, session: Session | None = None, current_password: str | None = None
-) -> bool:
-    """Mark the address as proven; return whether its password and its sessions stay.
+) -> Verification:
+    """Mark the address as proven; a link that has done so already does nothing more.
 
     The link proves the mailbox, not that its reader is who signed up: anybody can sign up with
     another person's address. Whoever also comes with a session of the account, or with its
@@ -41,6 +51,17 @@ def verify(
 
     Raises LinkNotValid, or what ``is_owner`` and ``consume`` raise; then the link is good still.
     """
+    try:
+        return verify_once(token, client, session, current_password)
+    except LinkNotValid:
+        if Link.objects.has_verified(token):
+            return Verification.REPEATED
+        raise
+
+
+def verify_once(
+    token: str, client: Client, session: Session | None, current_password: str | None
+) -> Verification:
     link = Link.objects.present(token, Purpose.VERIFY)
     is_owners = is_owner(link, client, session, current_password)
     with transaction.atomic():
@@ -51,7 +72,7 @@ def verify(
         Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
         if not keeps:
             put_out(user, client)
-    return keeps
+    return Verification.DONE if keeps else Verification.PUT_OUT
 
 
 def is_owner(

@@ -28,6 +28,14 @@ from accounts.sessions.authentication import SessionAuthentication
 from accounts.sessions.models import Session
 from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
 
+VERIFIED = {
+    flows.Verification.DONE: "Email verified successfully",
+    flows.Verification.PUT_OUT: (
+        "Email verified successfully. Set a new password with the link that we sent you."
+    ),
+    flows.Verification.REPEATED: "This email is verified already",
+}
+
 
 def session_of(request: Request) -> Session | None:
     """Return the session of the bearer token, if there is one. Raises InvalidToken."""
@@ -50,13 +58,11 @@ class EmailViewSet(EntranceViewSet):
         Without either, if anybody has ever signed in to the account, everybody is signed out, the
         password is void, and a link to set a new one is sent. So a bearer token that has expired,
         or is of another account, is refused: refresh it, or sign in, and send the link again.
+        A link that has verified the address says so when it comes again, and does nothing more.
         """
         session = session_of(request)
-        keeps = flows.verify(**self.validated(), client=self.client, session=session)
-        message = "Email verified successfully"
-        if not keeps:
-            message += ". Set a new password with the link that we sent you."
-        return Response({"message": message})
+        outcome = flows.verify(**self.validated(), client=self.client, session=session)
+        return Response({"message": VERIFIED[outcome]})
 
     @operation(AddressSerializer, MessageSerializer, 202, errors=(TooManyAttempts,))
     @action(detail=False, methods=["post"], url_path="resend-verification")

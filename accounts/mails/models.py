@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, When
+from django.db.models import Case, F, When
 from django.utils import timezone
 
 from accounts.errors import LinkNotValid
@@ -37,35 +37,44 @@ def digest(token: str) -> str:
 
 class LinkQuerySet(models.QuerySet["Link"]):
     def live(self) -> "LinkQuerySet":
-        """Select what has not expired.
+        """Select what has neither expired nor been used.
 
-        That is in a form which no index serves: links are found by their digest or their address.
-        With statistics of a quiet hour PostgreSQL would look through every live one instead.
+        The first is in a form which no index serves: links are found by their digest or their
+        address. With statistics of a quiet hour PostgreSQL would look through every live one
+        instead.
         """
         in_time = When(expires_at__gt=timezone.now(), then=True)
-        return self.filter(Case(in_time, default=False, output_field=models.BooleanField()))
+        is_in_time = Case(in_time, default=False, output_field=models.BooleanField())
+        return self.filter(is_in_time, used_at=None)
 
     def revocable(self) -> "LinkQuerySet":
-        """Select all but those that undo a change of address.
+        """Select all but those that undo a change of address, and what has been used.
 
         Whoever took an account over could end those by changing the address once more.
         """
-        return self.exclude(purpose=Purpose.UNDO)
+        return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
 
     def present(self, token: str, purpose: Purpose) -> "Link":
         """Return the link that somebody followed. Raises LinkNotValid."""
         found = self.live().filter(digest=digest(token), purpose=purpose)
         link = found.select_related("user").first()
-        if link is None:
+        if link is None or not link.fits(link.user):
             raise LinkNotValid
         return link
+
+    def has_verified(self, token: str) -> bool:
+        """Return whether the address that this link verified is its account's still, and is so."""
+        used = self.filter(digest=digest(token), purpose=Purpose.VERIFY, used_at__isnull=False)
+        now = {"user__email": F("email"), "user__email_verified_at__isnull": False}
+        return used.filter(**now).exists()
 
 
 class Link(models.Model):
     """Permission to do one thing once, for whoever reads the mailbox of ``email``.
 
     The secret is made when the mail is sent, and only its digest is kept: neither the queue of
-    mails nor a stolen dump opens anything.
+    mails nor a stolen dump opens anything. One that has verified an address is kept until it is
+    purged, to say so when it is followed again; any other is deleted when it is used.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="links")
@@ -74,6 +83,7 @@ class Link(models.Model):
     digest = models.CharField(max_length=64, unique=True, null=True)
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
 
     objects = LinkQuerySet.as_manager()
 
@@ -87,22 +97,29 @@ class Link(models.Model):
         """Return a new secret for the link, or None if it is dead; an earlier one is void."""
         token = secrets.token_urlsafe(32)
         expires_at = timezone.now() + LIFETIMES[Purpose(self.purpose)]
-        links = type(self).objects.filter(pk=self.pk)
+        links = type(self).objects.filter(pk=self.pk, used_at=None)
         return token if links.update(digest=digest(token), expires_at=expires_at) else None
 
-    def consume(self) -> User:
-        """Use the link up and return its user, whose row is locked.
-
-        However many come at once, one is served: the delete is the compare-and-swap. The user is
-        locked first, as everywhere, so that nobody waits in a circle. Belongs into a transaction.
-        Raises LinkNotValid.
-        """
-        user = User.objects.select_for_update().filter(pk=self.user_id).first()
-        used, _ = type(self).objects.live().filter(pk=self.pk, digest=self.digest).delete()
-        if user is None or not used:
-            raise LinkNotValid
+    def fits(self, user: User) -> bool:
+        """Return whether the user, as the row is now, may still do what the link is for."""
         if self.purpose in (Purpose.VERIFY, Purpose.RESET) and self.email != user.email:
-            raise LinkNotValid
-        if self.purpose in (Purpose.RESET, Purpose.CHANGE) and not user.is_active:
+            return False
+        return user.is_active or self.purpose not in (Purpose.RESET, Purpose.CHANGE)
+
+    def consume(self) -> User:
+        """Use the link up and return its user, whose row is locked. Call it in a transaction.
+
+        However many come at once, one is served. Raises LinkNotValid.
+        """
+        # The user is locked first, as everywhere, so that no two requests wait in a circle.
+        user = User.objects.select_for_update().filter(pk=self.user_id).first()
+        if user is None or not self.fits(user) or not self.use_up():
             raise LinkNotValid
         return user
+
+    def use_up(self) -> bool:
+        """Mark or delete the link, if it still lives; say whether it did: a compare-and-swap."""
+        links = type(self).objects.live().filter(pk=self.pk, digest=self.digest)
+        if self.purpose == Purpose.VERIFY:
+            return links.update(used_at=timezone.now()) == 1
+        return links.delete()[0] == 1

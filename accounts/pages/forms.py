@@ -71,9 +71,14 @@ class VerifyForm(LinkForm):
 
     def act(self, client: Client) -> str:
         password = self.cleaned_data["current_password"] or None
-        if emails.verify(self.cleaned_data["token"], client, current_password=password):
-            return gettext("Your address is confirmed.")
-        return gettext("Your address is confirmed. We sent you a link to set a new password.")
+        outcome = emails.verify(self.cleaned_data["token"], client, current_password=password)
+        return {
+            emails.Verification.DONE: gettext("Your address is confirmed."),
+            emails.Verification.PUT_OUT: gettext(
+                "Your address is confirmed. We sent you a link to set a new password."
+            ),
+            emails.Verification.REPEATED: gettext("Your address is confirmed already."),
+        }[outcome]
 
 
 class ConfirmChangeForm(LinkForm):

@@ -149,9 +149,71 @@ def test_a_wrong_password_uses_nothing_up(client, signed_up, token):
     assert verify(signed_up, token).status_code == 200
 
 
-def test_a_link_works_once(client, token):
-    assert verify(client, token).status_code == 200
+def row(model):
+    return model.objects.values().get()
+
+
+def test_a_link_that_is_followed_again_says_so_and_does_nothing(client, signed_up, token):
+    assert verify(signed_up, token).status_code == 200
+    before = [row(User), row(Link), row(Session), Event.objects.count()]
+
+    for body in ({}, {"current_password": PASSWORD}, {"current_password": "wrong"}):
+        answer = verify(client, token, **body)
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"message": "This email is verified already"},
+        )
+
+    assert [row(User), row(Link), row(Session), Event.objects.count()] == before
+
+
+def test_a_link_that_put_people_out_says_so_again_too(client, signed_up, token, deliver):
+    verify(client, token)
+
+    assert verify(client, token).json() == {"message": "This email is verified already"}
+    body = {"token": token_in(deliver()[-1]), "password": "theownerspassword1"}
+    assert client.post("/api/v1/auth/reset-password", body).status_code == 200
+    assert verify(client, token).json() == {"message": "This email is verified already"}
+
+
+@pytest.mark.parametrize("change", [{"email": "other@example.com"}, {"email_verified_at": None}])
+def test_a_used_link_is_void_once_its_address_is_no_longer_verified(client, token, change):
+    verify(client, token)
+    User.objects.update(**change)
+    before = row(User)
+
     assert_refused(verify(client, token))
+    assert row(User) == before
+
+
+def test_a_used_link_is_told_of_until_it_is_purged(client, token):
+    verify(client, token)
+    with time_machine.travel(timezone.now() + timedelta(hours=47)):
+        call_command("purge", stdout=StringIO())
+        assert verify(client, token).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(hours=49)):
+        call_command("purge", stdout=StringIO())
+        assert_refused(verify(client, token))
+
+
+def test_a_used_link_is_not_sent_again(client, token, deliver):
+    """The mail server may have taken a mail that it said it had not."""
+    verify(client, token)
+    link = Link.objects.get()
+
+    assert link.renew() is None
+    assert row(Link)["digest"] == link.digest
+    assert row(Link)["expires_at"] == link.expires_at
+
+
+@pytest.mark.postgresql
+def test_of_16_parallel_uses_one_verifies_and_the_rest_hear_that_it_is_done(race, client, token):
+    answers = race(*[lambda: verify(type(client)(), token)] * 16)
+
+    said = [(answer.status_code, answer.json()["message"]) for answer in answers]
+    assert said.count((200, "Email verified successfully")) == 1
+    assert said.count((200, "This email is verified already")) == 15
+    assert Event.objects.filter(name="email_verified").count() == 1
 
 
 @pytest.mark.parametrize(("hours", "status"), [(23.9, 200), (24.1, 400)])

@@ -168,6 +168,16 @@ def test_an_address_is_confirmed_by_who_knows_the_password(browser, verification
     assert Session.objects.live().exists()
 
 
+def test_an_address_that_is_confirmed_is_said_to_be_so(browser, verification):
+    form = {"token": verification, "current_password": "securepassword123"}
+    browser.post("/account/verify-email", form)
+
+    page = browser.post("/account/verify-email", form)
+
+    assert page.status_code == 200
+    assert "Your address is confirmed already." in text(page)
+
+
 def test_a_wrong_password_confirms_nothing(browser, verification):
     form = {"token": verification, "current_password": "wrong"}
     page = browser.post("/account/verify-email", form)
