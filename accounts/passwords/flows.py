@@ -1,9 +1,11 @@
 """Change a password, by its owner or by staff."""
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.clients import addresses
 from accounts.clients.client import Client
 from accounts.errors import (
     InvalidToken,
@@ -19,6 +21,8 @@ from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import limit
 from accounts.users.models import User
+
+ADMIN = "admin"  # In place of a network: where staff give their own password to change it.
 
 
 def confirm(session: Session, current_password: str | None, client: Client) -> None:
@@ -108,7 +112,7 @@ def change(session: Session, new_password: str, current_password: str, client: C
 def set_by_staff(
     user: User, new_password: str | None, client: Client, *, is_own: bool = False
 ) -> None:
-    """Set a password and end every session of the user.
+    """Set a password, end every session of the user, and lift the account's blocks.
 
     Whatever it was before; only if it ``is_own``, it must still be the one that was just given.
     Without a new one, nobody can sign in until a link in a mail or staff set another. Raises
@@ -123,6 +127,7 @@ def set_by_staff(
             raise InvalidToken
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
+        unblock(user, client)
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
         mails.notify("password_changed", user, client)
 
@@ -153,10 +158,23 @@ def reset(token: str, new_password: str, client: Client) -> None:
 
 
 def unblock(user: User, client: Client) -> None:
-    """Forget the failed sign-ins of an account: those from anywhere, and those from here."""
+    """Forget the failed sign-ins of an account, from every network."""
+    networks = {client.network, ADMIN, *networks_of_failures(user)}
     throttling.clear(
         [
             limit("SIGNIN_RATE_ACCOUNT", user.email),
-            limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, client.network),
+            *(limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks),
         ]
     )
+
+
+def networks_of_failures(user: User) -> set[str]:
+    """Return the networks whose wrong passwords for the account may still count.
+
+    Counters are keyed by digests; the log and the sessions know the networks.
+    """
+    _, period = settings.SIGNIN_RATE_ACCOUNT_NETWORK
+    failed = user.events.filter(name=Name.SIGNIN_FAILED, created_at__gte=timezone.now() - period)
+    from_log = failed.values_list("ip_address", flat=True).order_by().distinct()
+    from_sessions = user.sessions.values_list("network", flat=True).order_by().distinct()
+    return {*map(addresses.network, from_log), *from_sessions}
