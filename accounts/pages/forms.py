@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING
 
 from django import forms
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clients.client import Client
 from accounts.emails import flows as emails
+from accounts.errors import LinkNotValid
 from accounts.mails import flows as mails
-from accounts.mails.models import Purpose
+from accounts.mails.models import Link, Purpose
 from accounts.passwords import flows as passwords
 
 if TYPE_CHECKING:
@@ -36,16 +38,42 @@ class PageForm(forms.Form):
 class LinkForm(PageForm):
     """A page that a link in a mail leads to; a script moves the token out of the address."""
 
-    token = forms.CharField(
-        label=_("Code: what stands behind #token= in the link"),
-        max_length=100,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
+    purpose: Purpose
+    # What can be done about a link that is not good: words, and the page where there is one.
+    way_on: "StrOrPromise"
+    ask: str | None = None
+
+    token = forms.CharField(max_length=100, widget=forms.HiddenInput({"autocomplete": "off"}))
+
+    @cached_property
+    def link(self) -> Link | None:
+        """The link whose token was sent, if it is good: looking uses nothing up."""
+        if not self.is_bound:
+            return None
+        try:
+            return Link.objects.present(self.data.get("token", ""), self.purpose)
+        except LinkNotValid:
+            return None
+
+    def already(self) -> str | None:
+        """Return what to say of a link that has done its work before."""
+        return None
+
+    def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
+        """Return which addresses are at stake, each with its label."""
+        return [(_("Account"), link.user.email)]
+
+    def username(self, link: Link) -> str | None:
+        """Return under which name a password manager keeps the password of this page."""
+        return link.user.email
 
 
 class ResetForm(LinkForm):
+    purpose = Purpose.RESET
     title = _("Set a new password")
     button = _("Set the password")
+    way_on = _("A link to set a password works once, for 60 minutes.")
+    ask = "forgot-password"
     password = password_field(
         _("New password"), "new-password", help_text=_("8 to 128 characters.")
     )
@@ -56,10 +84,13 @@ class ResetForm(LinkForm):
 
 
 class VerifyForm(LinkForm):
+    purpose = Purpose.VERIFY
     title = _("Confirm your email address")
     button = _("Confirm the address")
+    way_on = _("A link to confirm an address works for 24 hours, and only the newest one does.")
+    ask = "resend-verification"
     current_password = password_field(
-        _("The password you signed up with"),
+        _("The password you signed up with (optional)"),
         "current-password",
         required=False,
         help_text=_(
@@ -69,9 +100,18 @@ class VerifyForm(LinkForm):
         ),
     )
 
+    def already(self) -> str | None:
+        if Link.objects.has_verified(self.data.get("token", "")):
+            return self.says(emails.Verification.REPEATED)
+        return None
+
     def act(self, client: Client) -> str:
         password = self.cleaned_data["current_password"] or None
-        outcome = emails.verify(self.cleaned_data["token"], client, current_password=password)
+        return self.says(
+            emails.verify(self.cleaned_data["token"], client, current_password=password)
+        )
+
+    def says(self, outcome: emails.Verification) -> str:
         return {
             emails.Verification.DONE: gettext("Your address is confirmed."),
             emails.Verification.PUT_OUT: gettext(
@@ -82,13 +122,25 @@ class VerifyForm(LinkForm):
 
 
 class ConfirmChangeForm(LinkForm):
+    purpose = Purpose.CHANGE
     title = _("Confirm your new email address")
     button = _("Confirm the address")
+    way_on = _(
+        "A link to confirm a new address works once, for 24 hours. For another one, change your"
+        " address again where you are signed in."
+    )
     current_password = password_field(
         _("Your password"),
         "current-password",
         help_text=_("It shows that the account that gets this address is yours."),
     )
+
+    # The new address may be mistyped, and its reader a stranger: the present one is only hinted at.
+    def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("New address"), link.email), (_("Present address"), hint(link.user.email))]
+
+    def username(self, link: Link) -> str | None:
+        return None
 
     def act(self, client: Client) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
@@ -97,8 +149,20 @@ class ConfirmChangeForm(LinkForm):
 
 
 class UndoChangeForm(LinkForm):
+    purpose = Purpose.UNDO
     title = _("Take your account back")
     button = _("Bring my address back")
+    way_on = _(
+        "A link to take an address back works once, for 7 days. If you have used it, look in your"
+        " mail for the link to set a new password; if not, write to the team that runs this"
+        " service."
+    )
+
+    def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
+        return [(_("The address that comes back"), link.email)]
+
+    def username(self, link: Link) -> str | None:
+        return None
 
     def act(self, client: Client) -> str:
         emails.undo_change(self.cleaned_data["token"], client)
@@ -122,10 +186,27 @@ class ForgotForm(PageForm):
         return gettext("If the address has an account, we sent a link to it.")
 
 
+class ResendForm(ForgotForm):
+    title = _("Get a new link to confirm your address")
+
+    def act(self, client: Client) -> str:
+        mails.ask(Purpose.VERIFY, self.cleaned_data["email"], client)
+        return gettext(
+            "If the address has an account and is not confirmed yet, we sent a link to it."
+        )
+
+
+def hint(email: str) -> str:
+    """Return so much of an address as its owner recognizes."""
+    local, _at, domain = email.partition("@")
+    return f"{local[0]}•••@{domain}"
+
+
 FORMS: dict[str, type[PageForm]] = {
     Purpose.RESET: ResetForm,
     Purpose.VERIFY: VerifyForm,
     Purpose.CHANGE: ConfirmChangeForm,
     Purpose.UNDO: UndoChangeForm,
     "forgot-password": ForgotForm,
+    "resend-verification": ResendForm,
 }

@@ -11,14 +11,15 @@ from django.views.generic import FormView
 from rest_framework.exceptions import APIException
 
 from accounts.clients.client import Client
-from accounts.errors import Overloaded, TooManyAttempts
-from accounts.pages.forms import FORMS, PageForm
+from accounts.errors import LinkNotValid, Overloaded, TooManyAttempts
+from accounts.pages.forms import FORMS, LinkForm, PageForm
 
 
 class PageView(FormView[PageForm]):
     """One page for each kind of link, in the language that the person likes best.
 
-    Nothing happens before the form is sent: programs that look at mail open every link.
+    A link is opened first, which shows whose account it is about and does nothing: programs that
+    look at mail open every link, and some run scripts. The form that comes then acts.
     """
 
     template_name = "pages/page.html"
@@ -41,31 +42,67 @@ class PageView(FormView[PageForm]):
     def get_form_class(self) -> type[PageForm]:
         return FORMS[self.kwargs["name"]]
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        form = self.get_form()
+        if isinstance(form, LinkForm):
+            if form.link is None:
+                return self.refuse(form)
+            if "open" in request.POST:
+                return self.open(form)
+        return self.form_valid(form) if form.is_valid() else self.form_invalid(form)
+
+    def open(self, form: LinkForm) -> HttpResponse:
+        """Show the form that acts, not filled in, with what the link is about."""
+        fresh = type(form)(initial={"token": form.data["token"]}, label_suffix="")
+        fresh.link = form.link
+        return self.show(fresh)
+
+    def refuse(self, form: LinkForm) -> HttpResponse:
+        """Say that a link is not good, or that its work is done."""
+        form.link = None
+        if done := form.already():
+            return self.show(form, done=done)
+        return self.show(form, status=400, refused=gettext(str(LinkNotValid.default_detail)))
+
+    def show(self, form: PageForm, status: int = 200, **words: str) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form, **words), status=status)
+
     def form_valid(self, form: PageForm) -> HttpResponse:
         try:
-            done = form.act(self.client)
+            return self.show(form, done=form.act(self.client))
         except (TooManyAttempts, Overloaded) as error:
             form.add_error(None, gettext(str(error.detail)))
             response = self.form_invalid(form, error.status_code)
             response.headers["Retry-After"] = str(error.wait)
             return response
+        except LinkNotValid:  # Used or made void just now.
+            return self.refuse(form)  # type: ignore[arg-type]
         except APIException as error:
-            self.explain(form, error)
+            explain(form, error)
             return self.form_invalid(form)
-        return self.render_to_response(self.get_context_data(form=form, done=done))
 
     def form_invalid(self, form: PageForm, status: int = 400) -> HttpResponse:
-        return self.render_to_response(self.get_context_data(form=form), status=status)
+        """Show the mistakes, and lead to the first field that has one."""
+        for name in form.fields:
+            if name in form.errors:
+                form.fields[name].widget.attrs["autofocus"] = True
+                break
+        return self.show(form, status)
 
-    def explain(self, form: PageForm, error: APIException) -> None:
-        """Put the error's sentences beside their fields; those about the link stand above.
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add which addresses a good link is about."""
+        context = super().get_context_data(**kwargs)
+        form = context["form"]
+        if isinstance(form, LinkForm):
+            context["by_link"] = True
+            if link := form.link:
+                context |= {"about": form.about(link), "username": form.username(link)}
+        return context
 
-        Then the script shows the field with its code, which may have been cut.
-        """
-        details: Any = error.detail
-        if "token" in details:
-            form.fields["token"].widget.attrs["aria-invalid"] = "true"
-        for attr, sentences in details.items():
-            field = attr if attr in form.fields and attr != "token" else None
-            for sentence in sentences:
-                form.add_error(field, gettext(str(sentence)))
+
+def explain(form: PageForm, error: APIException) -> None:
+    """Put the error's sentences beside their fields, or above all of them."""
+    details: Any = error.detail
+    for attr, sentences in details.items():
+        for sentence in sentences:
+            form.add_error(attr if attr in form.fields else None, gettext(str(sentence)))

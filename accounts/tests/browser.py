@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 selenium = pytest.importorskip("selenium", reason="Selenium is in requirements-dev.txt")
 
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import (  # noqa: E402
+    JavascriptException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
@@ -23,6 +28,11 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+# The script has taken the token out of the address, and the page that it asked for is there.
+OPENED = """
+    return location.hash === "" && document.readyState === "complete"
+        && !document.querySelector("main > [hidden]:not(details)");
+"""
 NEEDS_A_BROWSER = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
@@ -47,6 +57,25 @@ class Person:
         self.browser.get("about:blank")  # A new fragment alone would load nothing.
         self.browser.get(self.origin + path)
 
+    def follow(self, link: str) -> str:
+        """Follow the link of a mail, also over an open page, and return what its page says."""
+        self.browser.get(self.origin + link)
+        self.wait(lambda browser: browser.execute_script(OPENED))
+        return self.text
+
+    def wait(self, condition: Callable[[webdriver.Chrome], object]) -> None:
+        gone = [StaleElementReferenceException, JavascriptException]
+        WebDriverWait(self.browser, 20, ignored_exceptions=gone).until(condition)
+
+    @property
+    def text(self) -> str:
+        return self.browser.find_element(By.TAG_NAME, "main").text
+
+    def focused(self) -> str:
+        """Return the name of the field that has the focus, or else the role of what has it."""
+        element = self.browser.switch_to.active_element
+        return element.get_attribute("name") or element.get_attribute("role") or ""
+
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
             field = self.browser.find_element(By.NAME, name)
@@ -56,10 +85,10 @@ class Person:
     def send(self) -> str:
         """Press the button, and return what the next page says."""
         main = self.browser.find_element(By.TAG_NAME, "main")
-        self.browser.find_element(By.TAG_NAME, "button").click()
-        wait = WebDriverWait(self.browser, 20)
-        wait.until(lambda browser: browser.find_element(By.TAG_NAME, "main") != main)
-        return self.browser.find_element(By.TAG_NAME, "main").text
+        buttons = self.browser.find_elements(By.TAG_NAME, "button")
+        next(button for button in buttons if button.is_displayed()).click()
+        self.wait(lambda browser: browser.find_element(By.TAG_NAME, "main") != main)
+        return self.text
 
     def complaints(self) -> list[str]:
         """Return what the console says, apart from the status of a refused form."""

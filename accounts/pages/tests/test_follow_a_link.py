@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.pages.tests.test_open_a_link import assert_labelled, open_link, text
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -16,24 +17,10 @@ PAGES = [
     "confirm-email-change",
     "undo-email-change",
     "forgot-password",
+    "resend-verification",
 ]
 NEW = "anotherpassword123"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def browser():
-    return Client(raise_request_exception=False)
-
-
-@pytest.fixture
-def token(client, user, deliver):
-    client.post("/api/v1/auth/forgot-password", {"email": user.email})
-    return token_in(deliver()[-1])
-
-
-def text(page) -> str:
-    return re.sub(r"<[^>]+>", " ", page.content.decode())
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -52,11 +39,10 @@ def test_a_page_is_strict_and_whole(browser, name):
         assert set(re.findall(r'(?:src|href)="([^"]+)"', content)) <= {
             "/static/pages/page.css",
             "/static/pages/token.js",
+            "/account/forgot-password",
+            "/account/resend-verification",
         }
-        labelled = set(re.findall(r'<label for="(\w+)"', content))
-        assert labelled == set(re.findall(r' id="(id_\w+)"', content)) - {
-            f"{name}_helptext" for name in labelled
-        }
+        assert_labelled(content)
 
 
 @pytest.mark.parametrize("asset", ["page.css", "token.js"])
@@ -105,22 +91,13 @@ def test_a_refused_password_keeps_the_link(browser, token, user):
     assert f'value="{token}"' in content
     invalid = re.findall(r'<input[^>]* name="(\w+)"[^>]* aria-invalid="true"', content)
     assert invalid == ["password"]
+    (focused,) = re.findall(r"<[^>]* autofocus[^>]*>", content)
+    assert 'name="password"' in focused
+    assert f"<dd>{user.email}</dd>" in content
     assert "short" not in re.findall(r'value="([^"]*)"', content)
     assert User.objects.get().password == user.password
     again = browser.post("/account/reset-password", {"token": token, "password": NEW})
     assert again.status_code == 200
-
-
-@pytest.mark.parametrize("name", PAGES[:4])
-def test_a_wrong_link_is_told_with_a_way_on(browser, user, name):
-    form = {"token": "x" * 43, "password": NEW, "current_password": NEW}
-    page = browser.post(f"/account/{name}", form)
-
-    assert page.status_code == 400
-    assert "This link is invalid or has expired." in text(page)
-    assert "/account/forgot-password" in page.content.decode()
-    (field,) = re.findall(r'<input[^>]* name="token"[^>]*>', page.content.decode())
-    assert 'aria-invalid="true"' in field
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -176,6 +153,9 @@ def test_an_address_that_is_confirmed_is_said_to_be_so(browser, verification):
 
     assert page.status_code == 200
     assert "Your address is confirmed already." in text(page)
+    opened = open_link(browser, "verify-email", verification)
+    assert opened.status_code == 200
+    assert "Your address is confirmed already." in text(opened)
 
 
 def test_a_wrong_password_confirms_nothing(browser, verification):
@@ -200,11 +180,13 @@ def test_without_the_password_nothing_is_lost_where_nobody_has_signed_in(
     browser, client, test_user_data, deliver
 ):
     client.post("/api/v1/auth/signup", test_user_data)
-    assert "If you leave it empty, and somebody has signed in to the account before, every" in text(
-        browser.get("/account/verify-email")
-    )
-
     form = {"token": token_in(deliver()[-1]), "current_password": ""}
+    opened = text(open_link(browser, "verify-email", form["token"]))
+    assert (
+        "If you leave it empty, and somebody has signed in to the account before, every" in opened
+    )
+    assert "The password you signed up with (optional)" in opened
+
     page = browser.post("/account/verify-email", form)
 
     assert "Your address is confirmed." in text(page)
@@ -216,6 +198,10 @@ def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     User.objects.update(email_verified_at=timezone.now())
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
     form = {"token": token_in(deliver()[-1])}
+    opened = open_link(browser, "confirm-email-change", form["token"]).content.decode()
+    assert "<dt>New address</dt><dd>new@example.com</dd>" in opened
+    assert "<dt>Present address</dt><dd>t•••@example.com</dd>" in opened
+    assert "test@example.com" not in opened  # A mistyped address is a stranger's.
     for wrong in ({}, {"current_password": ""}, {"current_password": "wrong"}):
         page = browser.post("/account/confirm-email-change", form | wrong)
         assert page.status_code == 400
@@ -226,6 +212,9 @@ def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     assert User.objects.get().email == "new@example.com"
 
     undo = next(m for m in deliver() if m.to == ["test@example.com"])
+    opened = open_link(browser, "undo-email-change", token_in(undo)).content.decode()
+    assert "<dd>test@example.com</dd>" in opened
+    assert "new@example.com" not in opened
     page = browser.post("/account/undo-email-change", {"token": token_in(undo)})
     assert "Your address is back" in text(page)
     assert User.objects.get().email == "test@example.com"
@@ -239,6 +228,20 @@ def test_a_link_is_asked_for(browser, user, deliver):
     assert [message.to for message in deliver()] == [["test@example.com"]]
 
 
+def test_another_link_to_confirm_an_address_is_asked_for(browser, client, test_user_data, deliver):
+    client.post("/api/v1/auth/signup", test_user_data)
+    first = token_in(deliver()[-1])
+    known = browser.post("/account/resend-verification", {"email": " Test@Example.com"})
+    unknown = browser.post("/account/resend-verification", {"email": "nobody@example.com"})
+
+    assert (known.status_code, text(known)) == (200, text(unknown))
+    assert "If the address has an account and is not confirmed yet" in text(known)
+    assert [message.to for message in deliver()] == [["test@example.com"]] * 2
+    newer = token_in(deliver()[-1])
+    assert open_link(browser, "verify-email", first).status_code == 400
+    assert open_link(browser, "verify-email", newer).status_code == 200
+
+
 def test_who_asks_too_often_is_told_when_to_come_back(browser, user, settings):
     settings.MAIL_RATE_NETWORK = (1, settings.MAIL_RATE_NETWORK[1])
     browser.post("/account/forgot-password", {"email": user.email})
@@ -248,6 +251,8 @@ def test_who_asks_too_often_is_told_when_to_come_back(browser, user, settings):
     assert page.status_code == 429
     assert 1 <= int(page.headers["Retry-After"]) <= 3600
     assert "Too many attempts, try again later." in text(page)
+    (focused,) = re.findall(r"<[^>]* autofocus[^>]*>", page.content.decode())
+    assert 'role="alert"' in focused
 
 
 def test_pages_and_their_errors_are_in_spanish_for_who_reads_it(browser, token):
