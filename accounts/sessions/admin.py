@@ -1,12 +1,16 @@
 """Where a user is signed in, on the user's page, and how staff sign people out."""
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from accounts.clients.client import Client
 from accounts.clients.devices import device
@@ -15,6 +19,8 @@ from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.users.admin import changeable, set_active
 from accounts.users.models import User
+
+SHOWN = 50  # Sessions on the page of a user, who may have thousands.
 
 
 class EndSessionForm(forms.ModelForm):
@@ -28,10 +34,36 @@ class EndSessionForm(forms.ModelForm):
 
     client: Client
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        where = device(self.instance.user_agent)
+        self.fields["end"].widget.attrs["aria-label"] = f"End the session on {where}"
+
     def save(self, commit: bool = True) -> Session:
         session: Session = self.instance
         flows.end(Session.objects.filter(pk=session.pk), self.client)
         return session
+
+
+class NewestFormSet(forms.BaseInlineFormSet):
+    """The sessions used last, each of which posts hidden fields; or those that a form names."""
+
+    @cached_property
+    def chosen(self) -> QuerySet[Session]:
+        sessions: QuerySet[Session] = super().get_queryset()
+        return sessions.filter(pk__in=self.posted()) if self.is_bound else sessions[:SHOWN]
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return self.chosen
+
+    def posted(self) -> list[UUID]:
+        """Return the keys in the form; what is none is told by the field that holds it."""
+        keys = []
+        for number in range(self.total_form_count()):
+            with suppress(ValidationError):
+                key = self.data.get(f"{self.add_prefix(number)}-id")
+                keys.append(Session._meta.pk.to_python(key))
+        return keys
 
 
 class SessionInline(admin.TabularInline):
@@ -39,6 +71,7 @@ class SessionInline(admin.TabularInline):
 
     model = Session
     form = EndSessionForm
+    formset = NewestFormSet
     fields = (
         "device",
         "created_at",
@@ -64,9 +97,18 @@ class SessionInline(admin.TabularInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Tell the form, whose class is made for each request, who uses it."""
+        self.say_how_many(obj.sessions.live().count())
         formset = super().get_formset(request, obj, **kwargs)
         formset.form.client = Client.of_staff(request)  # type: ignore[attr-defined]
         return formset
+
+    def say_how_many(self, live: int) -> None:
+        """Say in the heading, which is made for each request too, what is not shown."""
+        if live > SHOWN:
+            self.verbose_name_plural = (
+                f"signed in on (the {SHOWN} used last of {live};"
+                " “Sign out everywhere” in the list of users ends all)"
+            )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,7 +1,11 @@
 """How staff sign people out in the admin."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -104,3 +108,81 @@ def test_who_may_only_look_sees_no_box(staff, member, user):
     assert "127.0.0.1" in page
     assert "sessions-0-end" not in page
     assert reverse("admin:logout") in page
+
+
+@pytest.fixture
+def sign_in_on(user):
+    """Give the user that many live sessions, the first one used last."""
+
+    def sign_in_on(number: int) -> list[Session]:
+        now = timezone.now()
+        return Session.objects.bulk_create(
+            Session(
+                user=user,
+                created_at=now,
+                last_used_at=now - timedelta(minutes=minutes),
+                expires_at=now + timedelta(days=1),
+                user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            )
+            for minutes in range(number)
+        )
+
+    return sign_in_on
+
+
+def whole_form(browser, address: str) -> dict[str, str]:
+    """Return every field of the page as a browser sends it, hidden ones too."""
+    content = browser.get(address).content.decode()
+    inline = re.findall(r'<input type="hidden" name="(sessions-[^"]+)" value="([^"]*)"', content)
+    return form_of(browser, address) | dict(inline)
+
+
+@pytest.mark.parametrize("number", [50, 51, 600])
+def test_a_user_of_many_sessions_is_saved_and_the_newest_are_ended(
+    superuser, user, sign_in_on, number
+):
+    newest, *_, oldest = sign_in_on(number)
+    page = superuser.get(page_of(user)).content.decode()
+    form = whole_form(superuser, page_of(user)) | {"full_name": "Changed", "sessions-0-end": "on"}
+
+    answer = superuser.post(page_of(user), form)
+
+    assert answer.status_code == 302
+    assert User.objects.get(pk=user.pk).full_name == "Changed"
+    assert form["sessions-TOTAL_FORMS"] == "50"
+    assert set(Session.objects.exclude(revoked_at=None)) == {newest}
+    assert (str(oldest.pk) in page) is (number == 50)
+    assert (f"the 50 used last of {number}; “Sign out everywhere”" in page) is (number > 50)
+
+
+def test_a_page_of_many_sessions_stays_small(
+    superuser, user, sign_in_on, django_assert_max_num_queries
+):
+    sign_in_on(2000)
+
+    with django_assert_max_num_queries(20):
+        page = superuser.get(page_of(user))
+
+    assert len(page.content) < 150_000
+
+
+@pytest.mark.parametrize("key", ["", "x", "\0", "9" * 40, "00000000-0000-0000-0000-000000000000"])
+def test_a_session_that_cannot_be_is_no_error_of_ours(superuser, user, sign_in_on, key):
+    sign_in_on(1)
+    form = whole_form(superuser, page_of(user)) | {"sessions-0-id": key, "sessions-0-end": "on"}
+
+    assert superuser.post(page_of(user), form).status_code == 200
+    assert Session.objects.live().count() == 1
+
+
+def test_each_box_says_which_session_it_ends(superuser, user, sign_in_on):
+    sign_in_on(2)
+
+    boxes = re.findall(r"<input type=\"checkbox\"[^>]*-end\"[^>]*>", page_text(superuser, user))
+
+    assert len(boxes) == 2
+    assert all('aria-label="End the session on Firefox on Linux"' in box for box in boxes)
+
+
+def page_text(browser, user: User) -> str:
+    return browser.get(page_of(user)).content.decode()
