@@ -64,6 +64,21 @@ class AuditedAdmin(admin.ModelAdmin):
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         """Do nothing: ``delete_queryset`` and ``delete_model`` record it."""
 
+    def render_change_form(  # noqa: PLR0913, PLR0917 (Django's parameters)
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """Name what is stored: the form writes what was typed into its object, refused or not."""
+        if obj and request.method == "POST":
+            obj = self.model._default_manager.filter(pk=obj.pk).first() or obj
+            context |= {"original": obj, "subtitle": str(obj)}
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:

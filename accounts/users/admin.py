@@ -42,10 +42,15 @@ class UserForm(UserChangeForm):
         super().__init__(*args, **kwargs)
         self.fields["seen_at"].initial = self.instance.updated_at.isoformat()
 
-    def clean_seen_at(self) -> None:
-        """Refuse to write back what the page showed before somebody else changed the user."""
-        if self.cleaned_data["seen_at"] != self.instance.updated_at.isoformat():
-            raise ValidationError("Somebody changed this user in the meantime: reload the page.")
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse to write back what the page showed before the user was changed."""
+        cleaned: dict[str, Any] | None = super().clean()
+        if self.cleaned_data.get("seen_at") != self.instance.updated_at.isoformat():
+            # To reload the page would send the same form again: the link asks for it afresh.
+            again = format_html('<a href="">{}</a>', "Open the page again")
+            text = "This user was changed since you opened the page. {} and repeat your changes."
+            raise ValidationError(format_html(text, again), code="stale")
+        return cleaned
 
 
 class NewUserForm(AdminUserCreationForm):
@@ -145,12 +150,26 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         page.change_password_form = partial(self.change_password_form, client=client)
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out the link to set a password where that may not be done."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        return [
+            (name, options | {"fields": [f for f in options["fields"] if f != "password_link"]})
+            for name, options in fieldsets
+        ]
+
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return super().get_inlines(request, obj) if obj else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
         return fields if is_superuser(request) else (*fields, *PRIVILEGES)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether to offer the page, which Django gives only to those who may change too."""
+        return super().has_add_permission(request) and super().has_change_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and may_touch(request, obj)

@@ -1,6 +1,9 @@
 """What staff do in the admin, and what they must not."""
 
+import re
+
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -74,6 +77,51 @@ def test_staff_cannot_give_a_user_a_wrong_address(superuser, user, email):
 
     assert superuser.post(page_of(user), form).status_code == 200
     assert User.objects.get(pk=user.pk).email == "test@example.com"
+
+
+def test_after_a_refused_save_the_page_still_names_who_it_is_about(superuser, user):
+    form = form_of(superuser, page_of(user)) | {"email": "ROOT@example.com", "full_name": "Typed"}
+
+    answer = superuser.post(page_of(user), form)
+
+    assert answer.status_code == 200
+    page = " ".join(answer.content.decode().split())
+    assert "<title>Error: test@example.com | Change user" in page
+    assert "<h2>test@example.com</h2>" in page
+    (breadcrumbs,) = re.findall(r'<div class="breadcrumbs">(.*?)</div>', page)
+    assert breadcrumbs.endswith("test@example.com ")
+    assert 'value="root@example.com"' in page.lower()  # What was typed is still in its field.
+    assert User.objects.get(pk=user.pk).email == "test@example.com"
+
+
+def test_after_a_refused_save_of_a_group_its_page_names_it_still(superuser):
+    group, _ = Group.objects.create(name="Support"), Group.objects.create(name="Sales")
+
+    answer = superuser.post(
+        reverse("admin:auth_group_change", args=[group.pk]), {"name": "Sales", "permissions": []}
+    )
+
+    assert answer.status_code == 200
+    assert "<h2>Support</h2>" in answer.content.decode()
+
+
+def test_staff_are_offered_no_link_to_what_they_may_not_do(staff, superuser, user):
+    root = User.objects.get(is_superuser=True)
+    links = ("/password/", "/history/")
+    assert all(link in superuser.get(page_of(root)).content.decode() for link in links)
+    support = staff("view", "change")
+    on_a_person = support.get(page_of(user)).content.decode()
+    assert "/password/" in on_a_person
+    assert "/history/" not in on_a_person
+    page = support.get(page_of(root)).content.decode()
+    assert not [link for link in links if link in page]
+
+
+def test_who_may_add_but_not_change_users_is_offered_no_page_to_add_one(staff):
+    browser = staff("view", "add")
+
+    assert ADD not in browser.get(LIST).content.decode()
+    assert browser.get(ADD).status_code == 403
 
 
 def test_staff_add_a_user_with_a_password_of_the_policy(superuser):
@@ -168,7 +216,12 @@ def test_a_page_opened_before_somebody_elses_change_undoes_nothing(superuser, us
     answer = superuser.post(page_of(user), form)
 
     assert answer.status_code == 200
-    assert "Somebody changed this user in the meantime" in answer.content.decode()
+    (said,) = answer.context["adminform"].form.non_field_errors()
+    assert said == (
+        'This user was changed since you opened the page. <a href="">Open the page again</a>'
+        " and repeat your changes."
+    )
+    assert said in answer.content.decode()
     unchanged = User.objects.get(pk=user.pk)
     assert (unchanged.is_active, unchanged.full_name) == (False, "Test User")
 
