@@ -112,6 +112,18 @@ def pre_fork(server: Any, worker: Any) -> None:
     worker.number = next(number for number in itertools.count() if number not in taken)
 
 
+def pre_request(worker: Any, request: Any) -> None:
+    """Close the connection after a large body, which may have been refused before it was read.
+
+    To keep it open, the server would have to read the rest, and a thread would wait for that.
+    """
+    from lazyrabbit.parsers import MAX_BYTES  # noqa: PLC0415 (needs Django, which is up now)
+
+    length = dict(request.headers).get("CONTENT-LENGTH", "0")
+    if int(length) > MAX_BYTES:
+        request.force_close()
+
+
 def child_exit(server: Any, worker: Any) -> None:
     multiprocess.mark_process_dead(worker.number)
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail
 
 from lazyrabbit.headers import headers_for
+from lazyrabbit.parsers import MAX_BYTES
 from lazyrabbit.problems import CONTENT_TYPE, database_trouble, from_exception, respond
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -62,7 +63,8 @@ class WellFormedMiddleware:
 
     A body in chunks has no length, and Django under WSGI would read it as empty, so that a
     request would be carried out without what it was sent with (RFC 9110, section 15.5.12); a
-    proxy in front buffers and adds the length. No text of PostgreSQL holds a NUL.
+    proxy in front buffers and adds the length. A body that is too large is not waited for. No
+    text of PostgreSQL holds a NUL.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -71,6 +73,8 @@ class WellFormedMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return respond(request, 411, "length_required", "Send a Content-Length header.")
+        if body_length(request) > longest_body(request.path):
+            return respond(request, 413, "body_too_large", "The request body is too large.")
         if has_nul(request):
             return respond(request, 400, "bad_request", "The request is malformed.")
         response = self.get_response(request)
@@ -80,6 +84,18 @@ class WellFormedMiddleware:
             problem["Allow"] = response["Allow"]
             return problem
         return response
+
+
+def body_length(request: HttpRequest) -> int:
+    """Return how many bytes the body has, as Django counts: none if the header is odd."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def longest_body(path: str) -> int:
+    return MAX_BYTES if path.startswith("/api/") else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def has_nul(request: HttpRequest) -> bool:

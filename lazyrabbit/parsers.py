@@ -7,23 +7,15 @@ from typing import IO, Any
 
 from django.http import UnreadablePostError
 from django.utils.http import parse_header_parameters
-from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024  # Of a body; a larger one is refused by a middleware before it is read.
 MAX_DEPTH = 32
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of a character.
-
-
-class BodyTooLarge(APIException):
-    """The body is larger than ``MAX_BYTES``; it is refused before it is read."""
-
-    status_code = 413
-    default_detail = "The request body is too large."
-    default_code = "body_too_large"
 
 
 class StrictJSONParser(BaseParser):
@@ -32,7 +24,7 @@ class StrictJSONParser(BaseParser):
     Whatever two parsers could read differently is refused: duplicate keys, NaN and infinities,
     trailing text. So is what a database cannot store: NUL and lone surrogates.
 
-    Raises ParseError, UnsupportedMediaType or BodyTooLarge.
+    Raises ParseError or UnsupportedMediaType.
     """
 
     media_type = "application/json"
@@ -43,15 +35,15 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Any = None,
     ) -> dict[str, Any]:
-        _, parameters = parse_header_parameters(media_type or "")
-        if parameters.get("charset", "utf-8").lower() != "utf-8":
+        # REST framework takes "*/*" for any media type, so this is asked again.
+        name, parameters = parse_header_parameters(media_type or "")
+        charset = parameters.get("charset", "utf-8").lower()
+        if (name, charset) != (self.media_type, "utf-8"):
             raise UnsupportedMediaType("")
         try:
-            body = stream.read(MAX_BYTES + 1)
+            body = stream.read()
         except UnreadablePostError as error:
             raise ParseError("The request body did not arrive.") from error
-        if len(body) > MAX_BYTES:
-            raise BodyTooLarge
         value = load(body)
         if not isinstance(value, dict):
             raise ParseError("The request body must be a JSON object.")
@@ -59,10 +51,13 @@ class StrictJSONParser(BaseParser):
 
 
 def load(body: bytes) -> Any:
-    """Return the value that the JSON text holds. Raises ParseError."""
+    """Return the value that the JSON text holds. Raises ParseError.
+
+    A byte order mark before it is skipped (RFC 8259, section 8.1).
+    """
     try:
         value = json.loads(
-            body.decode(), object_pairs_hook=unique_keys, parse_constant=refuse_constant
+            body.decode("utf-8-sig"), object_pairs_hook=unique_keys, parse_constant=refuse_constant
         )
     except UnicodeDecodeError as error:
         raise ParseError("The request body is not valid UTF-8.") from error

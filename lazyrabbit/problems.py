@@ -6,7 +6,7 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError, connections
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
@@ -139,9 +139,7 @@ def from_exception(request: HttpRequest, exception: exceptions.APIException) -> 
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer what Django finds suspicious: a host that is not ours, a body that is too large."""
-    if isinstance(exception, RequestDataTooBig):
-        return respond(request, 413, "body_too_large", "The request body is too large.")
+    """Answer what Django finds suspicious: a host that is not ours, too many fields of a form."""
     return respond(request, 400, "bad_request", "The request is malformed.")
 
 

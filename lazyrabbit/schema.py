@@ -17,7 +17,6 @@ from drf_standardized_errors.openapi_utils import get_serializer_field_error_cod
 from drf_standardized_errors.types import Error
 
 from lazyrabbit import problems
-from lazyrabbit.parsers import BodyTooLarge
 
 STRING = {"type": "string"}
 PROBLEM = {
@@ -47,13 +46,13 @@ ANYWHERE = [
     (403, "https_required", "Use https, not http."),
     (405, "method_not_allowed", "This method is not allowed here."),
     (411, "length_required", "Send a Content-Length header."),
+    (413, "body_too_large", "The request body is too large."),
     (431, "bad_request", "The request is malformed or too large."),
     (500, "error", "Something went wrong on our side."),
     (503, problems.Unavailable.default_code, problems.Unavailable.default_detail),
 ]
 BODY_ERRORS = (
     (400, "parse_error", "The request body is not valid JSON (line 1, column 2)."),
-    (413, "body_too_large", BodyTooLarge.default_detail),
     (415, "unsupported_media_type", problems.UNSUPPORTED),
 )
 # REST framework's fields name these; our parser has refused such a body before.

@@ -115,12 +115,23 @@ def test_a_failure_of_our_own_tells_nothing(client, settings, address, debug, ca
     assert "the secret of the house" in caplog.text
 
 
-def test_a_body_that_django_itself_finds_too_large(settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+@pytest.mark.parametrize(("excess", "status"), [(1, 413), (0, 200)])
+def test_a_form_that_django_would_not_read_is_413(settings, excess, status):
+    form = "username=" + "x" * 100
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = len(form) - excess
 
-    answer = Client().post("/admin/login/", {"username": "x" * 100})
+    answer = Client().post("/admin/login/", form, "application/x-www-form-urlencoded")
 
-    assert_problem(answer, 413, "body_too_large")
+    assert answer.status_code == status
+    if status == 413:
+        assert_problem(answer, 413, "body_too_large")
+
+
+@pytest.mark.parametrize("length", ["canary", "1.5", ""])
+def test_an_odd_length_is_no_failure_of_ours(client, db, length):
+    answer = client.generic("POST", "/api/v1/auth/signin", CONTENT_LENGTH=length)
+
+    assert answer.status_code == 400
 
 
 def test_permission_denied_outside_the_api():

@@ -20,17 +20,23 @@ KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the processes see of ours
 
 
 @pytest.fixture
-def send(start, port):
-    """Send bytes to a server, and return the status, the content type and the body."""
+def running(start, port):
+    """Start a server, and return its port when it listens."""
     start()
     for _ in range(200):
         with socket.socket() as attempt:
             if not attempt.connect_ex(("127.0.0.1", port)):
                 break
         time.sleep(0.05)
+    return port
+
+
+@pytest.fixture
+def send(running):
+    """Send bytes to a server, and return the status, the content type and the body."""
 
     def send(request: bytes):
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as server:
+        with closing(socket.create_connection(("127.0.0.1", running), timeout=10)) as server:
             server.sendall(request)
             answer = http.client.HTTPResponse(server)
             answer.begin()
@@ -157,6 +163,43 @@ def test_a_body_in_chunks_is_411(send):
 
     assert (status, content_type) == (411, "application/problem+json")
     assert json.loads(body)["code"] == "length_required"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "content_type"),
+    [
+        (b"POST /api/v1/auth/signin", b"application/json"),
+        (b"PATCH /api/v1/users/me", b"application/json"),
+        (b"DELETE /api/v1/users/me", b"text/plain"),
+        (b"GET /api/health", b"application/json"),
+        (b"POST /account/forgot-password", b"multipart/form-data; boundary=x"),
+        (b"POST /admin/login/", b"application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_body_that_is_too_large_is_not_waited_for(running, request_line, content_type):
+    head = b"%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 30000000\r\n\r\n"
+    with closing(socket.create_connection(("127.0.0.1", running), timeout=3)) as server:
+        server.sendall(head % (request_line, content_type))
+        answer = http.client.HTTPResponse(server)
+        answer.begin()
+
+        assert (answer.status, answer.headers["Connection"]) == (413, "close")
+        assert json.loads(answer.read())["code"] == "body_too_large"
+        assert server.recv(1) == b""  # The server has closed its side: nothing more will come.
+
+
+def test_a_connection_is_kept_after_a_body_of_a_usual_size(running):
+    request = (
+        b"POST /api/v1/auth/signin HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    with closing(socket.create_connection(("127.0.0.1", running), timeout=10)) as server:
+        for _ in range(2):
+            server.sendall(request)
+            answer = http.client.HTTPResponse(server)
+            answer.begin()
+            assert (answer.status, answer.headers["Connection"]) == (415, "keep-alive")
+            answer.read()
 
 
 def test_a_developers_env_file_is_read_by_the_entry_points_alone():

@@ -52,6 +52,10 @@ def test_json_in_utf8_is_read(send, content_type):
         "application/json; charset=latin-1",
         "application/json; charset=bz2",
         "application/jsonx",
+        "*/*",
+        "application/*",
+        "*/json",
+        "application/*; charset=utf-8",
         "nonsense",
         "x" * 5000,
     ],
@@ -93,7 +97,8 @@ def test_anything_else_is_415(send, content_type):
         "null",
         "true",
         "{",
-        "\ufeff" + body(),
+        "\ufeff\ufeff" + body(),
+        '{"a": 1}\ufeff',
         body().encode("utf-16"),
         b'{"email": "\xff\xfe"}',
         b'{"email": "\xed\xa0\x80"}',
@@ -107,6 +112,11 @@ def test_what_could_be_read_in_two_ways_or_cannot_be_stored_is_400(send, text):
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"].startswith("The request body ")
     assert not User.objects.exists()
+
+
+def test_a_byte_order_mark_is_skipped(send):
+    assert send("\ufeff" + body('"full_name": "Ана"')).status_code == 201
+    assert User.objects.get().full_name == "Ана"
 
 
 def test_32_levels_are_read(send):
