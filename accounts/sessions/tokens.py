@@ -40,7 +40,10 @@ class SessionToken(tokens.Token):
         super().verify()
         if any(type(self.payload.get(claim)) is not kind for claim, kind in self.claims.items()):
             raise TokenError("The token lacks a claim.")
+        UUID(self.payload["jti"])  # Or a ValueError; nothing else asks what it is.
         self.sid = UUID(self.payload["sid"])
+        if self.payload["iat"] <= 0:
+            raise TokenError("The token was issued at no time.")
 
     @classmethod
     def parse(cls, token: str) -> Self:

@@ -78,17 +78,14 @@ def test_an_access_token_expires(client, test_user_token):
 
 CLAIMS = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type"]
 ODD = [None, "", "x", 0, -1, 1.5, 10**30, 1e300, [], ["x"], {}, {"a": "b"}, "9" * 5000, True]
-# An id may be any string and a token as old as it likes, while it has not expired.
-HARMLESS = {"jti": ["", "x", "9" * 5000], "iat": [0, -1]}
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_a_claim_that_is_missing_or_odd_is_refused(client, user, claims, claim):
     assert refused(client, sign({name: claims[name] for name in claims if name != claim}))
     for value in ODD:
-        is_harmless = repr(value) in map(repr, HARMLESS.get(claim, ()))
         token = raw({**claims, claim: value})  # PyJWT would not even sign some of these.
-        assert refused(client, token) is not is_harmless, value
+        assert refused(client, token), value
     assert user.sessions.live().count() == 1
 
 
