@@ -29,7 +29,7 @@ class Client(NamedTuple):
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Client":
-        user_agent = request.META.get("HTTP_USER_AGENT", "")
+        user_agent = as_text(request.META.get("HTTP_USER_AGENT", ""))
         return cls(
             addresses.client_address(request),
             "".join(filter(str.isprintable, user_agent))[:MAX_USER_AGENT],
@@ -48,6 +48,14 @@ class Client(NamedTuple):
     @property
     def device(self) -> str:
         return devices.device(self.user_agent)
+
+
+def as_text(header: str) -> str:
+    """Return the header as UTF-8 if it is: WSGI reads its bytes as Latin-1 (PEP 3333)."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 COMMAND = Client(by="command")

@@ -4,6 +4,7 @@ import pytest
 from django.test import RequestFactory
 
 from accounts.clients.addresses import client_address
+from accounts.clients.client import Client
 
 
 def seen_from(peer: str, **headers: str) -> str | None:
@@ -69,3 +70,24 @@ def test_behind_our_proxies_it_is_the_last_address_that_is_not_theirs(
 
 def test_who_comes_past_our_proxies_is_not_believed(behind_proxies):
     assert seen_from("192.0.2.7", **{"X-Forwarded-For": "198.51.100.9"}) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (b"Mozilla/5.0 (X11) Firefox/130.0", "Mozilla/5.0 (X11) Firefox/130.0"),
+        ("日本ブラウザ/1.0".encode(), "日本ブラウザ/1.0"),
+        ("Ünïcode 🐇".encode(), "Ünïcode 🐇"),
+        ("Ünïcode".encode("latin-1"), "Ünïcode"),
+        ("日本".encode("shift-jis"), "\x93ú\x96{"),  # Neither: what can be printed of it.
+        (b"tab\there\r\n\x1b[31m\x00", "tabhere[31m"),
+        ("turned \u202e round".encode(), "turned  round"),
+        ("日".encode() * 600, "日" * 512),
+        (b"\xff" * 600, "\xff" * 512),
+        (b"", ""),
+    ],
+)
+def test_a_user_agent_is_shown_as_it_was_sent(sent, shown):
+    request = RequestFactory(HTTP_USER_AGENT=sent.decode("latin-1")).get("/")
+
+    assert Client.of(request).user_agent == "".join(filter(str.isprintable, shown))
