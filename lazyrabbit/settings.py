@@ -7,6 +7,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+from corsheaders.defaults import default_headers
+
 from lazyrabbit import databases, logging
 from lazyrabbit.options import *
 
@@ -163,6 +165,13 @@ DRF_STANDARDIZED_ERRORS = {
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in BACKEND_CORS_ORIGINS]
 CORS_ALLOW_CREDENTIALS = True
+# What Sentry, OpenTelemetry (W3C Trace Context, Baggage) and common clients add to every request:
+# each would fail in the preflight.
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    *("accept-language", "baggage", "cache-control", "sentry-trace"),
+    *("traceparent", "tracestate", "x-request-id"),
+]
 CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
 
 # Documentation and static files, served by this process from the packages they came in.

@@ -105,6 +105,40 @@ def test_a_frontend_of_another_origin_may_read_what_it_needs(client):
     assert {"retry-after", "x-request-id"} <= set(exposed)
 
 
+PREFLIGHT = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"}
+SENT_BY_FRONTENDS = [
+    *("authorization", "content-type", "accept-language", "cache-control", "x-request-id"),
+    *("traceparent", "tracestate", "baggage", "sentry-trace"),
+]
+
+
+@pytest.mark.parametrize("path", ["auth/signin", "users/me"])
+def test_a_frontend_that_traces_its_requests_passes_the_preflight(client, path):
+    headers = PREFLIGHT | {"Access-Control-Request-Headers": ",".join(SENT_BY_FRONTENDS)}
+
+    answer = client.options(f"/api/v1/{path}", headers=headers)
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:5173"
+    allowed = set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+    assert set(SENT_BY_FRONTENDS) <= allowed
+    assert not {"*", "cookie", "x-forwarded-for", "x-anything"} & allowed
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://localhost:5173.evil.example", "null"]
+)
+def test_another_origin_is_allowed_nothing(client, origin):
+    headers = PREFLIGHT | {"Origin": origin, "Access-Control-Request-Headers": "traceparent"}
+
+    for answer in (
+        client.options("/api/v1/auth/signin", headers=headers),
+        client.get("/api/health", headers=headers),
+    ):
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
 def test_nothing_is_left_to_warn_about_in_production():
     loaded = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
