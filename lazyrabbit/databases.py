@@ -28,7 +28,8 @@ def sqlite(database: DBConfig) -> DBConfig:
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-    return {**database, "NAME": str(ROOT / database["NAME"]), "OPTIONS": options}
+    name = str(ROOT / database["NAME"])
+    return {**database, "ENGINE": "lazyrabbit.sqlite", "NAME": name, "OPTIONS": options}
 
 
 def postgresql(database: DBConfig) -> DBConfig:

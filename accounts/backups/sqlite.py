@@ -68,6 +68,8 @@ def restore(database: dict[str, Any], file: Path, statements: list[str]) -> None
     """
     check(file)
     live = Path(database["NAME"])
+    with suppress(FileExistsError):
+        live.touch(0o600, exist_ok=False)  # By SQLite it would be made readable by everybody.
     with TemporaryDirectory(prefix=".restoring-", dir=live.parent) as folder:
         copy = Path(folder, "copy.sqlite3")
         with opened(file, "ro") as backup, opened(copy, "rwc") as restored:

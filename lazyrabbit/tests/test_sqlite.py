@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -63,6 +64,39 @@ def test_what_was_acknowledged_survives_a_power_cut_and_writers_wait_for_each_ot
 
     full, on = 2, 1
     assert printed.stdout.strip() == f"['wal', {full}, {on}, 5000] IMMEDIATE"
+
+
+def permissions(folder: Path) -> dict[str, str]:
+    """Return the permissions of the files in the folder, in octal."""
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in folder.iterdir()}
+
+
+def test_a_database_is_made_for_its_owner_alone(environment, tmp_path):
+    assert permissions(tmp_path) == {"app.db": "600"}
+
+    with closing(sqlite3.connect(tmp_path / "app.db")) as reader:  # Keeps the files beside it.
+        reader.execute("SELECT * FROM users").fetchall()
+        assert statuses(start(environment, 1, "ana@example.com")) == [201]
+        assert permissions(tmp_path) == dict.fromkeys(["app.db", "app.db-wal", "app.db-shm"], "600")
+
+
+def test_a_database_that_is_there_keeps_its_permissions(environment, tmp_path):
+    (tmp_path / "app.db").chmod(0o640)
+
+    assert statuses(start(environment, 1, "ana@example.com")) == [201]
+    assert permissions(tmp_path)["app.db"] == "640"
+
+
+def test_without_its_folder_there_is_one_clear_line(environment, tmp_path):
+    shutil.rmtree(tmp_path)
+    command = [sys.executable, "manage.py", "migrate"]
+    told = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+
+    assert told.returncode == 1
+    assert "unable to open database file" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def start(environment: dict[str, str], threads: int, *emails: str) -> subprocess.Popen[str]:

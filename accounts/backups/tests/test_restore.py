@@ -38,6 +38,8 @@ def test_a_backup_brings_back_every_row(snapshot, place):
     assert (status, said) == (0, "")
     assert printed.startswith("3 accounts were restored. Everybody is signed out")
     assert_restored(place, snapshot)
+    if place.suffix == ".sqlite3":
+        assert place.file.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_happened_since_the_backup_is_gone(snapshot, place):
