@@ -111,7 +111,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Users and their passwords.
 AUTH_USER_MODEL = "accounts.User"
-# A right password of an inactive account is told apart in auth.flows.signin, not by the backend.
+# Who may sign in is decided in auth.flows.verify; the backend knows who is in the admin.
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
 PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",
@@ -121,7 +121,7 @@ PASSWORD_HASHERS = [
 # unevenly, and one that has none leaves its core to the other. At most half of all threads hash.
 HASHING_THREADS = min(max(2, CORES // WORKERS), THREADS // 2)
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "accounts.passwords.policy.MinimumLengthValidator"},
     {"NAME": "accounts.passwords.policy.MaximumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {

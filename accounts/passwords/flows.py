@@ -20,6 +20,7 @@ from accounts.passwords import policy
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import limit
+from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
 ADMIN = "admin"  # In place of a network: where staff give their own password to change it.
@@ -81,7 +82,7 @@ def prepare(
     if current_password is None:
         is_unchanged = session.user.check_password(new_password)
     else:
-        is_unchanged = new_password == current_password
+        is_unchanged = in_one_form(new_password) == in_one_form(current_password)
     if is_unchanged:
         raise PasswordUnchanged(attr)
     return make_password(new_password)

@@ -1,21 +1,31 @@
-"""What a new password must be like (NIST SP 800-63B, section 3.1.1): long, and not guessable."""
+"""What a new password must be like (NIST SP 800-63B, section 3.1.1): long, and not guessable.
 
+Its characters are counted in the one form that is hashed.
+"""
+
+from typing import Any
+
+from django.contrib.auth import password_validation
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.errors import PasswordRefused
+from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
 MAXIMUM_LENGTH = 128
 
 
-class MaximumLengthValidator:
-    """At most 128 characters, counted as the person typed them."""
+class MinimumLengthValidator(password_validation.MinimumLengthValidator):
+    def validate(self, password: str, user: Any = None) -> None:
+        super().validate(in_one_form(password), user)
 
-    def validate(self, password: str, user: User | None = None) -> None:
-        if len(password) > MAXIMUM_LENGTH:
+
+class MaximumLengthValidator:
+    def validate(self, password: str, user: Any = None) -> None:
+        if len(in_one_form(password)) > MAXIMUM_LENGTH:
             raise ValidationError(
                 _("This password is too long. It must contain at most %(max_length)d characters."),
                 code="password_too_long",

@@ -2,14 +2,36 @@
 
 import contextlib
 from typing import Any
+from unicodedata import normalize
 
 import bcrypt
-from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
+from django.contrib.auth.hashers import (
+    BCryptSHA256PasswordHasher,
+    identify_hasher,
+    make_password,
+)
 
 from accounts.users import hashing_pool
 
 # bcrypt reads no more of a password, and since version 5 raises for more.
 BCRYPT_BYTES = 72
+# A character is at most four in another form. So what is longer has more than 128 in any form,
+# and Python would take seconds to sort 64 KiB of accents.
+LONGEST = 4 * 128
+
+
+class AsTyped(str):
+    """A password that is hashed in the form in which it was typed, as all were before NFC."""
+
+
+def in_one_form(password: str) -> str:
+    """Return the password in NFC (NIST SP 800-63B-4, section 3.1.1.2; RFC 8265, section 4.2.2).
+
+    One keyboard writes é as one character, another as two.
+    """
+    if isinstance(password, AsTyped) or len(password) > LONGEST:
+        return password
+    return normalize("NFC", password)
 
 
 class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
@@ -17,9 +39,10 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
 
     rounds = 12
 
+    # Every hash is made and compared here, so no caller can forget the one form.
     def encode(self, password: str, salt: Any) -> str:
         """Return the hash. Raises Overloaded when too many others are waiting for theirs."""
-        return hashing_pool.pool.run(super().encode, password, salt)
+        return hashing_pool.pool.run(super().encode, in_one_form(password), salt)
 
     def verify(self, password: str, encoded: str) -> bool:
         """Return whether the password is right; a hash that cannot be read fits no password."""
@@ -53,6 +76,13 @@ class ImportedBcryptHasher(BcryptSHA256Hasher):
     algorithm = "bcrypt"
 
     def encode(self, password: str, salt: Any) -> str:
-        cut = password.encode()[:BCRYPT_BYTES]
+        cut = in_one_form(password).encode()[:BCRYPT_BYTES]
         hashed = hashing_pool.pool.run(bcrypt.hashpw, cut, salt)
         return f"{self.algorithm}${hashed.decode('ascii')}"
+
+
+def renew(password: str, encoded: str) -> str:
+    """Return a hash of ours for the password: of today's cost, or of the older hash's if higher."""
+    cost = int(identify_hasher(encoded).decode(encoded)["work_factor"])
+    salt: Any = bcrypt.gensalt(max(cost, BcryptSHA256Hasher.rounds))
+    return make_password(password, salt)

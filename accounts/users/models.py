@@ -4,7 +4,7 @@ import contextlib
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -16,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from accounts.clients.client import COMMAND
 from accounts.events.models import Event, Name
+from accounts.users.hashers import AsTyped, in_one_form, renew
 
 # str.lower() would turn other letters into these, as the Kelvin sign into k.
 ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -154,20 +155,29 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email_verified_at is not None
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Return whether the password is right, and bring an older hash up to date if it is.
+        """Return whether the password is right, and bring an older hash up to date if it is."""
+        if check_password(raw_password, self.password, self.upgrade):
+            return True
+        if raw_password is None or in_one_form(raw_password) == raw_password:
+            return False
+        # A hash from before all were made of one form. That takes a second one for every account,
+        # also for one that is not there, but only with a password that is typed in another form.
+        if not check_password(AsTyped(raw_password), self.password):
+            return False
+        self.upgrade(raw_password)
+        return True
 
-        The new hash replaces only the one that was checked: a password that another request set
-        in the meantime stays.
+    def upgrade(self, password: str) -> None:
+        """Store a new hash of the password that was found right.
+
+        It replaces only the one that was checked: a password that another request set in the
+        meantime stays.
         """
-
-        def upgrade(password: str) -> None:
-            users, upgraded = type(self).objects.filter(pk=self.pk), make_password(password)
-            if users.filter(password=self.password).update(password=upgraded):
-                self.password = upgraded
-                return
-            # Another request was faster: it upgraded this hash too, or set another password.
-            current = users.values_list("password", flat=True).first()
-            if current and check_password(password, current):
-                self.password = current
-
-        return check_password(raw_password, self.password, upgrade)
+        users, upgraded = type(self).objects.filter(pk=self.pk), renew(password, self.password)
+        if users.filter(password=self.password).update(password=upgraded):
+            self.password = upgraded
+            return
+        # Another request was faster: it upgraded this hash too, or set another password.
+        current = users.values_list("password", flat=True).first()
+        if current and check_password(password, current):
+            self.password = current

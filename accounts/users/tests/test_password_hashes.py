@@ -48,6 +48,19 @@ def test_an_imported_hash_is_replaced_by_one_of_ours_on_sign_in(client, user, te
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("cost", "renewed"), [(4, "05"), (5, "05"), (6, "06")])
+def test_an_imported_cost_is_never_lowered(
+    client, user, test_user_data, monkeypatch, cost, renewed
+):
+    monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 5)
+    User.objects.update(password=imported(test_user_data["password"], cost))
+
+    for _ in range(2):
+        assert client.post("/api/v1/auth/signin", test_user_data).status_code == 200
+        assert User.objects.get().password.startswith(f"bcrypt_sha256$$2b${renewed}$")
+
+
+@pytest.mark.django_db
 def test_of_two_requests_that_upgrade_a_hash_both_are_right(user, test_user_data):
     User.objects.update(password=imported(test_user_data["password"]))
     first, second = User.objects.get(), User.objects.get()
