@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.users.models import User, validate_full_name, validate_new_email
+from accounts.users.models import NAME_VALIDATORS, User, validate_new_email
 
 
 class StringField(serializers.CharField):
@@ -55,7 +55,7 @@ class FullNameField(StringField):
             required=False,
             trim_whitespace=True,
             max_length=200,
-            validators=[validate_full_name],
+            validators=NAME_VALIDATORS,
             **kwargs,
         )
 
