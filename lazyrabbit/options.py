@@ -37,6 +37,10 @@ DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
 
 # Keys and tokens.
 SECRET_KEY = env.str("SECRET_KEY", "")
+# An empty key would be everybody's.
+SECRET_KEY_FALLBACKS = [
+    key for key in env.list("SECRET_KEY_FALLBACKS", [], subcast=str.strip) if key
+]
 JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY", "")
 ALGORITHM = env.str("ALGORITHM", "HS256", validate=check.OneOf(["HS256", "HS384", "HS512"]))
 ACCESS_TOKEN_EXPIRE_MINUTES = env.int(
@@ -87,8 +91,10 @@ def unsafe() -> dict[str, list[str]]:
     is_console = EMAIL_URL and "console" in EMAIL_URL["EMAIL_BACKEND"]
     is_local = EMAIL_FROM and re.search(r"(@[^.]+|\.localhost)>?$", EMAIL_FROM)
     hosts = ALLOWED_HOSTS or []
+    is_old_weak = any(len(key) < 32 for key in SECRET_KEY_FALLBACKS)
     found = {
         "SECRET_KEY": ("at least 32 random characters", len(SECRET_KEY or "") < 32),
+        "SECRET_KEY_FALLBACKS": ("at least 32 random characters for each key", is_old_weak),
         "DEBUG": ("false", DEBUG),
         "EMAIL_URL": ("a mail server, like smtps://USER:PASSWORD@HOST,", is_console),
         "EMAIL_FROM": ("an address of a domain that is yours", is_local),

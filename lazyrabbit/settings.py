@@ -130,11 +130,17 @@ AUTH_PASSWORD_VALIDATORS = [
     },
 ]
 
-# Tokens. Their key serves this one use, so a leaked token key opens no admin cookie.
+
+def token_key(secret_key: str) -> str:
+    """Return a key that serves this one use, so that a leaked one opens no admin cookie."""
+    return hmac.digest(secret_key.encode(), b"accounts.sessions.tokens", "sha512").hex()
+
+
+# Tokens. What an older key has signed is good still; see sessions/tokens.py.
+TOKEN_KEY_FALLBACKS = [token_key(key) for key in SECRET_KEY_FALLBACKS]
 SIMPLE_JWT = {
     "ALGORITHM": ALGORITHM,
-    "SIGNING_KEY": JWT_SIGNING_KEY
-    or hmac.digest(SECRET_KEY.encode(), b"accounts.sessions.tokens", "sha512").hex(),
+    "SIGNING_KEY": JWT_SIGNING_KEY or token_key(SECRET_KEY),
     "ISSUER": "lazyrabbit",
     "AUDIENCE": "lazyrabbit",
     "LEEWAY": timedelta(seconds=10),

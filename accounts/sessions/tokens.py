@@ -1,12 +1,17 @@
 """The two tokens of a session: JSON Web Tokens (RFC 7519) that name it in ``sid``."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Self
 from uuid import UUID, uuid5
 
+from django.conf import settings
+from jwt import InvalidSignatureError
 from rest_framework_simplejwt import tokens
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from accounts.errors import InvalidToken
@@ -16,6 +21,34 @@ LARGEST_GENERATION = 2**31 - 1
 REMEMBERED = 4096  # Access tokens in each worker, of some two kilobytes.
 
 
+class RotatedBackend(TokenBackend):
+    """Signs with one key, and verifies with older ones too what that has not signed."""
+
+    def __init__(self, key: str, older: list[str]) -> None:
+        super().__init__(
+            api_settings.ALGORITHM,
+            key,
+            audience=api_settings.AUDIENCE,
+            issuer=api_settings.ISSUER,
+            leeway=api_settings.LEEWAY,
+        )
+        self.older = [RotatedBackend(old, []) for old in older]
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        """Return the token's claims. Raises TokenBackendError."""
+        try:
+            return super().decode(token, verify)
+        except TokenBackendError as error:
+            if isinstance(error.__cause__, InvalidSignatureError):
+                for backend in self.older:
+                    with suppress(TokenBackendError):
+                        return backend.decode(token, verify)
+            raise
+
+
+backend = RotatedBackend(api_settings.SIGNING_KEY, settings.TOKEN_KEY_FALLBACKS)
+
+
 class SessionToken(tokens.Token):
     """A token with every claim of ours in its place.
 
@@ -23,6 +56,7 @@ class SessionToken(tokens.Token):
     forged, expired, of another kind, or with a claim that is missing, odd or huge.
     """
 
+    _token_backend = backend
     claims: dict[str, type] = {
         **dict.fromkeys(("aud", "iss", "jti", "sid", "sub"), str),
         **dict.fromkeys(("exp", "iat"), int),
@@ -65,7 +99,7 @@ class AccessToken(SessionToken, tokens.AccessToken):
     """Opens the API for some minutes, as long as its session lives.
 
     It comes with every request, and to verify it took a sixth of one. So what was found good is
-    remembered: neither a token's text nor the key ever changes. Only whether it has expired does.
+    remembered: neither a token's text nor a key ever changes. Only whether it has expired does.
     """
 
     @classmethod

@@ -233,6 +233,8 @@ def test_all_mistakes_are_told_at_once():
     [
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "k" * 31),
+        ("SECRET_KEY_FALLBACKS", "k" * 31),
+        ("SECRET_KEY_FALLBACKS", f"{'k' * 32}, {'o' * 31}"),
         ("DEBUG", "true"),
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_HOSTS", "*"),
@@ -289,6 +291,19 @@ def test_lists_may_have_spaces_and_origins_a_slash():
         "['a.example.com', 'b.example.com'] ['https://a.example.com', 'http://[::1]:5173']"
         " ['10.0.0.0/8', 'fd00::/8']"
     )
+
+
+def test_an_empty_key_is_no_fallback():
+    code = "import lazyrabbit.settings as s; print(s.SECRET_KEY_FALLBACKS)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"SECRET_KEY_FALLBACKS": "one, ,two,"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == "['one', 'two']"
 
 
 def test_the_key_of_the_tokens_is_not_the_secret_key(settings):
