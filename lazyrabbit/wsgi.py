@@ -9,6 +9,8 @@ from django.utils.http import parse_header_parameters
 
 from lazyrabbit import env_file
 
+from accounts.clients import addresses
+
 
 class Request(WSGIRequest):
     """A request that is read as UTF-8, whatever charset its sender names.
@@ -16,6 +18,11 @@ class Request(WSGIRequest):
     Django decodes the query string and forms by that name, before and outside its own handling
     of errors, so that a name of no text encoding would be answered with a 500.
     """
+
+    def _get_scheme(self) -> str | None:
+        """Return https also where several proxies say so, or in capitals, unlike gunicorn."""
+        scheme: str | None = self.environ.get("wsgi.url_scheme")
+        return "https" if scheme == "http" and addresses.came_over_https(self) else scheme
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

@@ -104,10 +104,17 @@ def test_only_a_trusted_proxy_is_believed_that_a_request_came_over_https(
     process = start(**PRODUCTION, TRUSTED_PROXIES=proxies)
     while "Booting worker" not in process.stdout.readline():
         pass
-    headers = {"Host": "accounts.example.com", "X-Forwarded-Proto": "https"}
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
-        server.request("GET", "/api/v1/users/me", headers=headers)
-        assert server.getresponse().status == status
+
+    def ask(proto: str) -> int:
+        headers = {"Host": "accounts.example.com", "X-Forwarded-Proto": proto}
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+            server.request("GET", "/api/v1/users/me", headers=headers)
+            return server.getresponse().status
+
+    for https in ("https", "https, https", "HTTPS", "https,HTTPS"):
+        assert ask(https) == status, https
+    for http_somewhere in ("http", "http, https", "https, http", "https, https, http", ""):
+        assert ask(http_somewhere) == 403, http_somewhere
 
 
 def test_what_is_not_even_http_is_a_problem_too(send):

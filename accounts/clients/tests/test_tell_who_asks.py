@@ -3,7 +3,7 @@ from ipaddress import ip_network
 import pytest
 from django.test import RequestFactory
 
-from accounts.clients.addresses import client_address
+from accounts.clients.addresses import came_over_https, client_address, warn_of_unreadable_hop
 from accounts.clients.client import Client
 
 
@@ -60,12 +60,71 @@ def test_what_a_client_says_of_itself_is_not_believed(header):
         ("6.6.6.6, garbage, 10.3.3.3", "10.3.3.3"),
         ("fe80::1%eth0", "10.1.1.1"),
         ("," * 5000, "10.1.1.1"),
+        ("203.0.113.7:61598", "203.0.113.7"),
+        ("203.0.113.7:_hidden-1", "203.0.113.7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:DB8::7]:443", "2001:db8::7"),
+        ("[::ffff:203.0.113.7]:443", "203.0.113.7"),
+        ("6.6.6.6:1, 203.0.113.7:1000, 10.0.0.6:2000", "203.0.113.7"),
+        ("198.51.100.9, [fd00::1]:443", "198.51.100.9"),
+        ("203.0.113.7:", "10.1.1.1"),
+        ("203.0.113.7:http", "10.1.1.1"),
+        ("203.0.113.7:443:443", "10.1.1.1"),
+        ("203.0.113.7:\u0664\u0664\u0663", "10.1.1.1"),
+        ("[2001:db8::7", "10.1.1.1"),
+        ("[]:443", "10.1.1.1"),
+        ("[fe80::1%eth0]:443", "10.1.1.1"),
+        ("999.0.113.7:443", "10.1.1.1"),
+        ("unknown:443", "10.1.1.1"),
     ],
 )
 def test_behind_our_proxies_it_is_the_last_address_that_is_not_theirs(
     behind_proxies, forwarded, address
 ):
     assert seen_from("10.1.1.1", **{"X-Forwarded-For": forwarded}) == address
+
+
+def test_a_hop_that_cannot_be_read_is_warned_of_once(behind_proxies, caplog):
+    warn_of_unreadable_hop.cache_clear()
+    for hop in ("", " , ", "203.0.113.7:443"):
+        seen_from("10.1.1.1", **{"X-Forwarded-For": hop})
+    seen_from("192.0.2.7", **{"X-Forwarded-For": "c4n4ry"})
+    assert not caplog.records
+
+    for _ in range(3):
+        seen_from("10.1.1.1", **{"X-Forwarded-For": "c4n4ry"})
+
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "TRUSTED_PROXIES" in record.getMessage()
+    assert "c4n4ry" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "proto", "is_https"),
+    [
+        ("10.1.1.1", "https", True),
+        ("10.1.1.1", "https, https", True),
+        ("10.1.1.1", "https,HTTPS", True),
+        ("10.1.1.1", " HTTPS ", True),
+        ("fd00::1", "https,https", True),
+        ("10.1.1.1", "", False),
+        ("10.1.1.1", "http", False),
+        ("10.1.1.1", "https, http", False),
+        ("10.1.1.1", "http, https", False),
+        ("10.1.1.1", "https,", False),
+        ("10.1.1.1", "httpsx", False),
+        ("192.0.2.7", "https", False),
+        ("192.0.2.7", "https, https", False),
+        ("", "https, https", False),
+    ],
+)
+def test_only_proxies_of_ours_say_that_a_request_came_over_https(
+    behind_proxies, peer, proto, is_https
+):
+    request = RequestFactory(REMOTE_ADDR=peer).get("/", headers={"X-Forwarded-Proto": proto})
+
+    assert came_over_https(request) is is_https
 
 
 def test_who_comes_past_our_proxies_is_not_believed(behind_proxies):
