@@ -41,6 +41,7 @@ class Name(models.TextChoices):
     ACCOUNT_CREATED = "account_created"
     ACCOUNT_ACTIVATED = "account_activated"
     ACCOUNT_DEACTIVATED = "account_deactivated"
+    ACCOUNT_UNBLOCKED = "account_unblocked"
     ACCOUNT_DELETED = "account_deleted"
     GROUP_CHANGED = "group_changed"
     RESTORED = "restored"

@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, F, Min, When
+from django.db.models import Case, Count, F, Min, Q, QuerySet, When
 from django.utils import timezone
+from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult, get_date_max
 
 from accounts.clients.client import Client
@@ -12,8 +13,10 @@ from accounts.events.models import Event, Name
 from accounts.mails import tasks
 from accounts.mails.models import Link, Purpose
 from accounts.throttling import flows as throttling
-from accounts.throttling.limits import limit
+from accounts.throttling.limits import Limit, limit
 from accounts.users.models import User
+
+NOTICE = "notice"  # What is no link counts apart from them.
 
 
 class Backlog(NamedTuple):
@@ -47,7 +50,7 @@ def may_notify(user: User, client: Client) -> bool:
     def report(limit_name: str) -> None:
         Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
 
-    return is_within("notice", user.email, report)
+    return is_within(NOTICE, user.email, report)
 
 
 def send_link(user: User, purpose: Purpose, client: Client, email: str | None = None) -> Link:
@@ -94,3 +97,27 @@ def is_within(purpose: str, email: str, report: throttling.Report) -> bool:
     except TooManyAttempts:
         return False
     return True
+
+
+def quotas(email: str) -> list[Limit]:
+    """Return what mails to the address count against, of every purpose."""
+    return [limit("MAIL_RATE_ACCOUNT", purpose, email) for purpose in (*Purpose.values, NOTICE)]
+
+
+def unsent(user: User) -> QuerySet[DBTaskResult]:
+    """Select what waits to be sent to the user, or could not be.
+
+    No row names a person for an index, so every mail that is not sent is looked at. A link that is
+    void by now is not found any more; nor is anything to an address that is another's by now.
+    """
+    links = list(user.links.values_list("pk", flat=True))
+    of_user = (
+        Q(task_path=tasks.send.module_path, args_kwargs__args__2=user.email)
+        | Q(task_path=tasks.send_link.module_path, args_kwargs__args__0__in=links)
+        | Q(task_path=tasks.look_up.module_path, args_kwargs__args__1=user.email)
+    )
+    # In the two conditions of the indexes: most of the queue was sent.
+    is_not_sent = Q(status=TaskResultStatus.READY) | Q(
+        status__in=[TaskResultStatus.RUNNING, TaskResultStatus.FAILED]
+    )
+    return DBTaskResult.objects.filter(is_not_sent, of_user).order_by("enqueued_at")

@@ -19,7 +19,7 @@ from accounts.mails.models import Link, Purpose
 from accounts.passwords import policy
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
-from accounts.throttling.limits import limit
+from accounts.throttling.limits import Limit, limit
 from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
@@ -153,29 +153,47 @@ def reset(token: str, new_password: str, client: Client) -> None:
         )
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
-        unblock(user, client)
+        throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_RESET, client, user.pk, sessions_ended=ended)
         mails.notify("password_changed", user, client)
 
 
-def unblock(user: User, client: Client) -> None:
-    """Forget the failed sign-ins of an account, from every network."""
-    networks = {client.network, ADMIN, *networks_of_failures(user)}
-    throttling.clear(
-        [
-            limit("SIGNIN_RATE_ACCOUNT", user.email),
-            *(limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks),
-        ]
-    )
+def networks(user: User) -> set[str]:
+    """Return every network from which the account's password may just have been tried.
 
-
-def networks_of_failures(user: User) -> set[str]:
-    """Return the networks whose wrong passwords for the account may still count.
-
-    Counters are keyed by digests; the log and the sessions know the networks.
+    A counter does not say of which network it is. But each failure is an event too, and a session
+    counts with the network that it was started in, the admin with a name of its own.
     """
-    _, period = settings.SIGNIN_RATE_ACCOUNT_NETWORK
-    failed = user.events.filter(name=Name.SIGNIN_FAILED, created_at__gte=timezone.now() - period)
-    from_log = failed.values_list("ip_address", flat=True).order_by().distinct()
-    from_sessions = user.sessions.values_list("network", flat=True).order_by().distinct()
-    return {*map(addresses.network, from_log), *from_sessions}
+    since = timezone.now() - settings.SIGNIN_RATE_ACCOUNT_NETWORK[1]
+    seen = user.events.filter(created_at__gt=since).values_list("ip_address", flat=True)
+    started = user.sessions.values_list("network", flat=True)
+    return {ADMIN, *map(addresses.network, seen.distinct()), *started.distinct()}
+
+
+def failure_limits(user: User) -> list[Limit]:
+    """Return what wrong passwords for the account count against, from wherever they came."""
+    here = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks(user)]
+    return [limit("SIGNIN_RATE_ACCOUNT", user.email), *here]
+
+
+def blocks(user: User) -> list[throttling.Tally]:
+    """Return the limits that are reached and keep the person from signing in somewhere.
+
+    Those of whole networks too, from which the account was tried.
+    """
+    shared = [limit("SIGNIN_RATE_NETWORK", network) for network in networks(user)]
+    found = throttling.tallies([*failure_limits(user), *shared])
+    return [tally for tally in found if tally.is_reached]
+
+
+@transaction.atomic
+def unblock(user: User, client: Client) -> list[throttling.Tally]:
+    """Forget the wrong passwords for the account, in every network, and the mails it asked for.
+
+    Return what was counted. What a network shares is not the account's, and stays.
+    """
+    lifted = throttling.clear([*failure_limits(user), *mails.quotas(user.email)])
+    if lifted:
+        names = sorted({tally.limit.name for tally in lifted})
+        Event.objects.record(Name.ACCOUNT_UNBLOCKED, client, user.pk, limits=names)
+    return lifted

@@ -216,6 +216,8 @@ def test_what_operators_run(watch, person, settings):
     output = StringIO()
 
     assert watch(sender.recover) == 1
+    watch(call_command, "explain", person.email, stdout=StringIO())
+    watch(call_command, "unblock", person.email, stdout=StringIO())
     watch(call_command, "end_sessions", user=person.email, stdout=output)
     assert output.getvalue() == "1 sessions ended.\n"
     Session.objects.all().update(revoked_at=F("created_at"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -16,6 +17,24 @@ from accounts.throttling.models import Counter
 REFUSALS = metrics.Counter("limits_reached", "Attempts refused, by limit.", ["limit"])
 # Writes into the audit log that the limit of this name was reached.
 Report = Callable[[str], None]
+
+
+class Tally(NamedTuple):
+    """A limit, and what is counted against it in the window that goes on."""
+
+    limit: Limit
+    counter: Counter
+
+    @property
+    def is_reached(self) -> bool:
+        return self.counter.count >= self.limit.maximum
+
+
+def tallies(limits: Iterable[Limit]) -> list[Tally]:
+    """Return those of the limits against which something is counted now."""
+    by_key, now = {limit.key: limit for limit in limits}, timezone.now()
+    counters = Counter.objects.filter(key__in=by_key)
+    return [Tally(by_key[c.key], c) for c in counters if c.count and c.resets_at > now]
 
 
 def take(limits: Iterable[Limit], report: Report) -> None:
@@ -39,18 +58,14 @@ def take(limits: Iterable[Limit], report: Report) -> None:
 
 
 def refuse_if_reached(limits: list[Limit], report: Report) -> None:
-    by_key, now = {limit.key: limit for limit in limits}, timezone.now()
-    reached = [
-        counter
-        for counter in Counter.objects.filter(key__in=by_key)
-        if counter.resets_at > now and counter.count >= by_key[counter.key].maximum
-    ]
+    reached, now = [tally for tally in tallies(limits) if tally.is_reached], timezone.now()
     if reached:
-        for counter in reached:
+        for limit, counter in reached:
             if not counter.reported:
-                report_once(by_key[counter.key], report)
-            REFUSALS.labels(by_key[counter.key].name).inc()
-        raise TooManyAttempts(max(1, ceil(max(c.seconds_left(now) for c in reached))))
+                report_once(limit, report)
+            REFUSALS.labels(limit.name).inc()
+        longest = max(counter.seconds_left(now) for _, counter in reached)
+        raise TooManyAttempts(max(1, ceil(longest)))
 
 
 @transaction.atomic
@@ -66,9 +81,18 @@ def give_back(limits: Iterable[Limit]) -> None:
             Counter.objects.give_back(limit.key)
 
 
-def clear(limits: Iterable[Limit]) -> None:
-    """Forget what was counted, and with it the block."""
-    Counter.objects.filter(key__in=[limit.key for limit in limits]).delete()
+@transaction.atomic
+def clear(limits: list[Limit]) -> list[Tally]:
+    """Forget what was counted, and with it the block; return what that was.
+
+    Of two who clear the same at once, one is told so: the rows are locked, in the order in which
+    they are counted.
+    """
+    counters = Counter.objects.filter(key__in=[limit.key for limit in limits])
+    list(counters.select_for_update().order_by("key"))
+    cleared = tallies(limits)
+    counters.delete()
+    return cleared
 
 
 @contextmanager

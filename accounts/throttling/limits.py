@@ -15,6 +15,7 @@ class Limit(NamedTuple):
     name: str
     maximum: int
     period: timedelta
+    subject: tuple[str, ...] = ()
 
 
 def limit(name: str, *subject: str) -> Limit:
@@ -25,4 +26,4 @@ def limit(name: str, *subject: str) -> Limit:
     text = "\0".join((name, *subject))
     key = hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
     maximum, period = getattr(settings, name)
-    return Limit(key, name, maximum, period)
+    return Limit(key, name, maximum, period, subject)

@@ -224,13 +224,18 @@ def test_only_a_digest_is_stored(client, token):
     assert token not in str(Link.objects.values().get())
 
 
-def test_a_reset_ends_the_blocks(client, token, user):
-    body = {"email": user.email, "password": "wrong"}
-    assert [client.post(SIGNIN, body).status_code for _ in range(6)] == [401] * 5 + [429]
+def test_a_reset_ends_the_blocks_in_every_network(client, token, user):
+    def sign_in(peer: str, password: str) -> int:
+        body = {"email": user.email, "password": password}
+        return client.post(SIGNIN, body, REMOTE_ADDR=peer).status_code
+
+    peers = ("192.0.2.1", "2001:db8::1")
+    for peer in peers:
+        assert [sign_in(peer, "wrong") for _ in range(6)] == [401] * 5 + [429]
 
     assert reset(client, token).status_code == 200
 
-    assert client.post(SIGNIN, body | {"password": NEW}).status_code == 200
+    assert [sign_in(peer, NEW) for peer in peers] == [200, 200]
 
 
 @pytest.mark.postgresql

@@ -1,0 +1,122 @@
+"""Say why a person cannot sign in, and what happened to the account of late."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import BaseCommand, CommandError, CommandParser
+from django_tasks_db.models import DBTaskResult
+
+from accounts.clients.devices import device
+from accounts.events.models import Name
+from accounts.mails import flows as mails
+from accounts.mails.models import Link
+from accounts.management.people import describe, instant
+from accounts.passwords import flows as passwords
+from accounts.throttling import flows as throttling
+from accounts.users.models import User, validate_new_email
+
+NEWEST = 10  # So many events are told, and so many mails.
+STATUSES = {"READY": "waits", "RUNNING": "is being sent", "FAILED": "has failed for good"}
+
+
+class Command(BaseCommand):
+    help = "Say why a person cannot sign in: the account, limits, sessions, events and mails."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for sentence in explain(options["email"]):
+            self.stdout.write(sentence)
+
+
+def explain(email: str) -> Iterator[str]:
+    user = User.objects.filter(email=User.objects.normalize_email(email)).first()
+    if user is None:
+        yield no_account(email)
+        return
+    yield f"This is user {user.pk}{', staff' * user.is_staff}, since {instant(user.created_at)}."
+    yield verification(user)
+    yield from [*obstacles(user)] or ["Nothing keeps them from signing in with the right password."]
+    yield sessions(user)
+    yield from events(user)
+    yield from unsent(user)
+
+
+def no_account(email: str) -> str:
+    """Say that it is so. Raises CommandError if the address cannot be one."""
+    try:
+        validate_new_email(email)
+    except ValidationError as error:
+        raise CommandError("This cannot be an email address.") from error
+    return "No account has this address."
+
+
+def verification(user: User) -> str:
+    if user.email_verified_at:
+        return f"The address was verified, {instant(user.email_verified_at)}."
+    return f"The address is not verified, and EMAIL_VERIFICATION is {settings.EMAIL_VERIFICATION}."
+
+
+def obstacles(user: User) -> Iterator[str]:
+    if not user.is_active:
+        yield inactivity(user)
+    if settings.EMAIL_VERIFICATION == "required" and not user.email_verified:
+        yield "They cannot sign in before they verify it (resend-verification mails a link)."
+    if not user.has_usable_password():
+        yield "There is no password: they need a link to set one (forgot-password mails it)."
+    for tally in passwords.blocks(user):
+        yield f"Blocked: {describe(tally)}."
+
+
+def inactivity(user: User) -> str:
+    """Say why the account is not active, as far as the audit log remembers it."""
+    names = (Name.ACCOUNT_ACTIVATED, Name.ACCOUNT_DEACTIVATED)
+    last = user.events.filter(name__in=names).order_by("-id").first()
+    if last and last.name == Name.ACCOUNT_DEACTIVATED:
+        return f"The account was deactivated on {instant(last.created_at)}."
+    return "The account is not active: it waits for staff to approve it."
+
+
+def sessions(user: User) -> str:
+    last = user.sessions.order_by("-last_used_at").first()
+    if last is None:
+        return "They hold no session, and none that has ended is kept."
+    place = f"{device(last.user_agent)} from {last.ip_address or 'an unknown address'}"
+    number = user.sessions.live().count()
+    return f"Live sessions: {number}; last seen {instant(last.last_used_at)}, {place}."
+
+
+def events(user: User) -> Iterator[str]:
+    for event in user.events.order_by("-id")[:NEWEST]:
+        place = f" from {event.ip_address}" if event.ip_address else ""
+        details = ", ".join(f"{key}: {value}" for key, value in event.details.items())
+        more = f" ({details})" if details else ""
+        yield f"{instant(event.created_at)}: {event.name}{place}{more}."
+
+
+def unsent(user: User) -> Iterator[str]:
+    for tally in throttling.tallies(mails.quotas(user.email)):
+        if tally.is_reached:
+            yield f"No more is sent: {describe(tally)}."
+    found = mails.unsent(user)[:NEWEST]
+    for mail in found:
+        attempts = len(mail.worker_ids)
+        error = f", last error {mail.exception_class_path}" if mail.exception_class_path else ""
+        yield (
+            f"The mail {kind(mail)} of {instant(mail.enqueued_at)} {STATUSES[mail.status]},"
+            f" attempts: {attempts}{error}."
+        )
+    if not found:
+        yield "No mail to them waits or has failed."
+
+
+def kind(mail: DBTaskResult) -> str:
+    """Return the template of a notice, or what a link is for."""
+    first: str | int = mail.args_kwargs["args"][0]
+    if isinstance(first, str):
+        return first
+    purpose = Link.objects.filter(pk=first).values_list("purpose", flat=True).first()
+    return purpose or "of a link that is void"

@@ -1,0 +1,27 @@
+"""Let a person try again who has failed too often."""
+
+from typing import Any
+
+from django.core.management import BaseCommand, CommandParser
+
+from accounts.clients.client import COMMAND
+from accounts.management import people
+from accounts.passwords import flows
+
+
+class Command(BaseCommand):
+    help = "Lift the limits of one account, in all networks: failed sign-ins, and mails."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lifted = flows.unblock(people.find(options["email"]), COMMAND)
+        for tally in lifted:
+            self.stdout.write(f"Lifted: {people.describe(tally)}.")
+        if not lifted:
+            self.stdout.write("Nothing was counted against this account.")
+        self.stdout.write(
+            "The limits of whole networks stay, since others share them: SIGNIN_RATE_NETWORK,"
+            " MAIL_RATE_NETWORK, SIGNUP_RATE_NETWORK."
+        )

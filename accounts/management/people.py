@@ -1,0 +1,36 @@
+"""The person that a command is about, and what is said of them."""
+
+from datetime import datetime
+
+from django.core.management import CommandError
+
+from accounts.throttling.flows import Tally
+from accounts.users.models import User
+
+# With the parts of a limit's subject.
+COUNTED = {
+    "SIGNIN_RATE_ACCOUNT": "failed sign-ins from networks where the account never had a session",
+    "SIGNIN_RATE_ACCOUNT_NETWORK": "wrong passwords from {1}",
+    "SIGNIN_RATE_NETWORK": "failed sign-ins of any account from {0}",
+    "MAIL_RATE_ACCOUNT": "mails of the kind {0}",
+}
+
+
+def find(email: str) -> User:
+    """Return the user with this address. Raises CommandError."""
+    try:
+        return User.objects.get_by_natural_key(email)
+    except User.DoesNotExist as error:
+        raise CommandError("No account has this address.") from error
+
+
+def describe(tally: Tally) -> str:
+    """Return what was counted against a limit, in words."""
+    limit, counter = tally
+    subject = [part or "an unknown address" for part in limit.subject]
+    counted = f"{counter.count} of {limit.maximum} {COUNTED[limit.name].format(*subject)}"
+    return f"{counted}, until {instant(counter.resets_at)} ({limit.name})"
+
+
+def instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
