@@ -7,9 +7,8 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
-from lazyrabbit import env_file
-
 from accounts.clients import addresses
+from lazyrabbit import env_file
 
 
 class Request(WSGIRequest):
