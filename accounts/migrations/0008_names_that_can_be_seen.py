@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0006_room_for_updates'),
+        ('accounts', '0007_used_links'),
     ]
 
     operations = [
