@@ -2,36 +2,51 @@
 
 import re
 import socket
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_network
+from threading import Thread
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from accounts.management.commands import doctor as command
 from accounts.throttling.models import Counter
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def doctor(capsys):
-    """Ask the doctor, and return the lines that say what is wrong."""
+def report(capsys, settings):
+    """Ask the doctor where no web server runs, and return each line's mark and sentence."""
 
-    def doctor() -> list[str]:
+    def report() -> list[tuple[str, str]]:
         try:
             call_command("doctor", "--no-color")
-            was_well = True
-        except CommandError:
-            was_well = False
+            refusal = None
+        except CommandError as error:
+            refusal = str(error)
         lines = capsys.readouterr().out.splitlines()
-        wrong = [line.removeprefix("WRONG ") for line in lines if line.startswith("WRONG ")]
-        assert was_well is not bool(wrong)
-        assert all(re.match(r"(ok   |WRONG) \S.*[.?]$", line) for line in lines)
-        return wrong
+        assert all(re.match(r"(ok   |note |WRONG) \S.*[.?]$", line) for line in lines)
+        found = [(line[:5].strip(), line[6:]) for line in lines]
+        is_wrong = "WRONG" in dict(found)
+        assert refusal == ("Something is wrong: see above." if is_wrong else None)
+        return found
 
-    return doctor
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        settings.PORT = closed.getsockname()[1]
+        yield report
+
+
+@pytest.fixture
+def doctor(report):
+    """Ask the doctor, and return the sentences that say what is wrong."""
+    return lambda: [sentence for mark, sentence in report() if mark == "WRONG"]
 
 
 def test_all_is_well(doctor):
@@ -44,10 +59,49 @@ def test_a_key_that_is_not_random(doctor, settings):
     assert doctor() == ["SECRET_KEY does not look random."]
 
 
+def test_an_older_key_is_to_be_taken_out_some_day(report, settings):
+    settings.SECRET_KEY_FALLBACKS = ["0123456789abcdef" * 4]
+    said = "SECRET_KEY_FALLBACKS is set: take it out 7 days after the change."
+    assert ("note", said) in report()
+
+    settings.SECRET_KEY_FALLBACKS.append("k" * 64)
+    assert ("WRONG", "SECRET_KEY_FALLBACKS holds a key that does not look random.") in report()
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_production", "mark"),
+    [
+        (0o600, True, None),
+        (0o640, True, None),
+        (0o644, True, "WRONG"),
+        (0o602, True, "WRONG"),
+        (0o644, False, "note"),
+        (None, True, None),
+    ],
+)
+def test_an_env_file_that_others_can_read(report, settings, tmp_path, mode, is_production, mark):
+    settings.BASE_DIR, settings.IS_PRODUCTION = tmp_path, is_production
+    file = tmp_path / ".env"
+    if mode is not None:
+        file.touch()
+        file.chmod(mode)
+
+    said = f"Others on this machine can read {file}: say chmod o= .env there."
+    assert [found for found in report() if "Others" in found[1]] == ([(mark, said)] if mark else [])
+
+
+@pytest.mark.parametrize(("folders", "said"), [(["/none"], "W004"), ("/none", "E001")])
+def test_what_djangos_own_checks_find_is_told(doctor, settings, folders, said):
+    settings.STATICFILES_DIRS = folders
+
+    (sentence,) = doctor()
+    assert sentence.startswith(f"staticfiles.{said}: ")
+
+
 @pytest.mark.parametrize(
     ("trusted", "is_production", "said"),
     [
-        ([], True, "TRUSTED_PROXIES is empty"),
+        ([], True, "TRUSTED_PROXIES is empty: no proxy is believed, and the API answers every"),
         ([ip_network("0.0.0.0/0")], False, "TRUSTED_PROXIES believes everybody's"),
         ([ip_network("::/0")], False, "TRUSTED_PROXIES believes everybody's"),
     ],
@@ -60,20 +114,117 @@ def test_proxies_that_are_not_believed_or_believed_too_much(
     assert any(line.startswith(said) for line in doctor())
 
 
-def test_a_frontend_without_https_in_production(doctor, settings):
+def test_addresses_without_https_in_production(doctor, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["http://app.example.com", "https://www.example.com"]
+    settings.FRONTEND_URL = "http://app.example.com/x"
+    assert doctor() == []
     settings.IS_PRODUCTION = True
-    settings.CORS_ALLOWED_ORIGINS = ["http://app.example.com"]
 
-    assert "BACKEND_CORS_ORIGINS lets in pages without HTTPS: http://app.example.com." in doctor()
+    said = doctor()
+
+    assert "BACKEND_CORS_ORIGINS lets in pages without HTTPS: http://app.example.com." in said
+    assert "FRONTEND_URL is without HTTPS: links in mails would show their secrets." in said
 
 
 def test_a_mail_server_that_is_away(doctor, settings):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", closed.getsockname()[1]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", settings.PORT
 
-        assert doctor() == ["Mail cannot go to 127.0.0.1: ConnectionRefusedError."]
+    assert doctor() == ["Mail cannot go to 127.0.0.1: ConnectionRefusedError."]
+
+
+def test_a_folder_for_mail_that_cannot_be_made(report, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.EMAIL_FILE_PATH = "/dev/null/mails"
+
+    found = report()
+
+    wrong = ("WRONG", "Mail cannot go to /dev/null/mails: ImproperlyConfigured.")
+    assert [finding for finding in found if finding[0] == "WRONG"] == [wrong]
+    assert ("ok", "Every migration is applied.") in found
+
+
+def test_what_cannot_even_be_examined_hides_nothing_else(report, settings):
+    settings.BASE_DIR = None
+
+    found = report()
+
+    (wrong,) = [sentence for mark, sentence in found if mark == "WRONG"]
+    assert wrong.startswith("Looking at env file failed: TypeError: ")
+    assert {"SECRET_KEY looks random.", "Every migration is applied."} <= {
+        said for _, said in found
+    }
+
+
+@contextmanager
+def answering(status: int):
+    """Let a web server answer everything with a status; with 0, close the connection."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if status:
+                asked = (self.path, self.headers["Host"]) == ("/api/health", "accounts.example.com")
+                self.send_response(status if asked else 418)
+                self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "mark", "said"),
+    [
+        (200, "ok", "answers {} with 200."),
+        (500, "WRONG", "answers {} with 500."),
+        (0, "WRONG", "does not answer {}: RemoteDisconnected."),
+    ],
+)
+def test_what_the_web_server_answers(report, settings, status, mark, said):
+    settings.HOST = "accounts.example.com"
+    with answering(status) as settings.PORT:
+        url = f"http://127.0.0.1:{settings.PORT}/api/health"
+        assert (mark, f"The web server {said.format(url)}") in report()
+
+
+def test_a_web_server_that_hangs(report, settings, monkeypatch):
+    monkeypatch.setattr(command, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.PORT = server.getsockname()[1]
+        url = f"http://127.0.0.1:{settings.PORT}/api/health"
+        assert ("WRONG", f"The web server does not answer {url}: TimeoutError.") in report()
+
+
+def test_a_web_server_that_is_down_may_run_elsewhere(report, settings):
+    url = f"http://127.0.0.1:{settings.PORT}/api/health"
+
+    said = f"No web server listens at {url}; that is right if it runs elsewhere."
+    assert ("note", said) in report()
+
+
+@pytest.mark.postgresql
+def test_more_threads_than_the_database_has_connections(doctor, settings):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('port'), current_setting('max_connections')::int")
+        port, connections = cursor.fetchone()
+    settings.WORKERS = connections // settings.THREADS + 1
+    number = settings.WORKERS * settings.THREADS + 1
+
+    said = doctor()
+
+    if port != str(connection.settings_dict["PORT"] or 5432):
+        assert said == []  # PgBouncer has connections of its own.
+    else:
+        (sentence,) = said
+        assert sentence.startswith(f"This node needs {number} connections (")
+        assert sentence.endswith("raise max_connections, or put deploy/pgbouncer.ini between.")
+        assert int(re.search(r"of (\d+) left", sentence)[1]) < connections
 
 
 def test_no_worker_sends_mail(doctor, client, user):
@@ -91,9 +242,9 @@ def test_purge_was_never_scheduled(doctor):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_behind(doctor):
-    call_command("migrate", "accounts", "0003", verbosity=0)
+    call_command("migrate", "accounts", "0001", verbosity=0)
     try:
-        (said,) = doctor()
+        (said,) = doctor()  # And nothing of a table that does not exist.
         assert re.fullmatch(r"\d migrations are not applied: manage.py migrate does so\.", said)
     finally:
         call_command("migrate", "accounts", verbosity=0)

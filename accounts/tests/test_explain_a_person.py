@@ -180,7 +180,7 @@ def test_explain_says_nothing_secret(explain, client, member, user, deliver):
 
 
 def test_an_address_without_an_account_is_told_from_what_is_no_address(explain, db):
-    assert explain("nobody@example.com") == ["No account has this address."]
+    assert explain("unknown@example.com") == ["No account has this address."]
     for nonsense in ("nonsense", "", "a@example.com,b@example.com"):
         with pytest.raises(CommandError, match=r"^This cannot be an email address\.$"):
             explain(nonsense)

@@ -146,7 +146,7 @@ def test_nothing_to_lift_is_no_event(unblock, user):
 
 
 @pytest.mark.parametrize("email", ["other@example.com", "nonsense", ""])
-def test_nobody_is_unblocked_by_an_address_without_an_account(unblock, attempt, user, clock, email):
+def test_an_address_without_an_account_unblocks_nothing(unblock, attempt, user, clock, email):
     attempt("wrong", "192.0.2.1")
     before = list(Counter.objects.values())
 

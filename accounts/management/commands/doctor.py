@@ -1,12 +1,15 @@
 """Tell an operator in plain words what is right and what is wrong."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import get_connection
 from django.core.management import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, connection
@@ -14,67 +17,100 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.mails import flows as mails
+from accounts.management import configuration
+from accounts.management.configuration import Finding
 from accounts.throttling.models import Counter
 
-# Whether it is well, and a sentence about it.
-Finding = tuple[bool, str]
+Examination = Callable[[], Iterable[Finding]]
 SKEW = 1.0  # Seconds between two clocks from which on limits and tokens are not exact.
 LATE = timedelta(minutes=5)
+TIMEOUT = 5  # Seconds.
+# Who answers, and how many connections an ordinary role may still open beside those of this node,
+# which are known by role, database and address.
+CONNECTIONS = """
+    SELECT pg_backend_pid(),
+        current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true), '0')::int
+        - count(*) FILTER (
+            WHERE other.datid IS NOT NULL AND other.usesysid IS NOT NULL
+            AND (other.datid, other.usesysid, other.client_addr)
+                IS DISTINCT FROM (own.datid, own.usesysid, own.client_addr)
+        )
+    FROM pg_stat_activity own, pg_stat_activity other
+    WHERE own.pid = pg_backend_pid()
+"""
 
 
 class Command(BaseCommand):
-    help = "Look at the database, mail, clock, proxies, keys and jobs, and say what is wrong."
+    help = (
+        "Look at settings, keys, proxies, mail, web server, database and jobs; say what is wrong."
+    )
+    requires_system_checks = []  # It tells them itself, and everything else beside them.
 
     def handle(self, *args: Any, **options: Any) -> None:
+        marks = {
+            True: self.style.SUCCESS("ok   "),
+            None: self.style.WARNING("note "),
+            False: self.style.ERROR("WRONG"),
+        }
         is_well = True
-        for examine in (configuration, keys, proxies, mail_server, database):
-            for is_right, sentence in examine():
-                is_well &= is_right
-                mark = self.style.SUCCESS("ok   ") if is_right else self.style.ERROR("WRONG")
-                self.stdout.write(f"{mark} {sentence}")
+        for is_right, sentence in examine(
+            configuration.checks,
+            configuration.env_file,
+            configuration.keys,
+            configuration.proxies,
+            configuration.addresses,
+            mail_server,
+            web_server,
+            database,
+        ):
+            is_well &= is_right is not False
+            self.stdout.write(f"{marks[is_right]} {sentence}")
         if not is_well:
             raise CommandError("Something is wrong: see above.")
 
 
-def configuration() -> Iterator[Finding]:
-    warnings = run_checks(include_deployment_checks=settings.IS_PRODUCTION)
-    for warning in warnings:
-        if not warning.is_silenced():
-            yield False, f"{warning.id}: {warning.msg}"
-    if settings.IS_PRODUCTION:
-        yield True, f"This is production, for {', '.join(settings.ALLOWED_HOSTS)}."
-    else:
-        yield True, "This is development: ENVIRONMENT=production refuses what is only good here."
+def examine(*examinations: Examination) -> Iterator[Finding]:
+    """Yield what all of them find; one that fails is a finding, and the others go on."""
+    for examination in examinations:
+        try:
+            yield from examination()
+        except Exception as error:  # noqa: BLE001 (whatever it is, it must not hide the rest)
+            name = examination.__name__.replace("_", " ")
+            yield False, f"Looking at {name} failed: {type(error).__name__}: {first_line(error)}."
 
 
-def keys() -> Iterator[Finding]:
-    is_strong = len(settings.SECRET_KEY) >= 32 and len(set(settings.SECRET_KEY)) >= 10
-    yield is_strong, f"SECRET_KEY {'looks' if is_strong else 'does not look'} random."
-
-
-def proxies() -> Iterator[Finding]:
-    trusted = settings.TRUSTED_PROXIES
-    if any(network.prefixlen == 0 for network in trusted):
-        yield False, "TRUSTED_PROXIES believes everybody's X-Forwarded-For: limits are void."
-    elif trusted:
-        yield True, f"The proxies of {', '.join(map(str, trusted))} are believed."
-    else:
-        yield not settings.IS_PRODUCTION, "TRUSTED_PROXIES is empty: no proxy is believed."
-    plain = [origin for origin in settings.CORS_ALLOWED_ORIGINS if origin.startswith("http:")]
-    if plain and settings.IS_PRODUCTION:
-        yield False, f"BACKEND_CORS_ORIGINS lets in pages without HTTPS: {', '.join(plain)}."
+def first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 def mail_server() -> Iterator[Finding]:
     name = settings.EMAIL_HOST or settings.EMAIL_FILE_PATH or "the console"
-    server = get_connection(timeout=5)
     try:
+        server = get_connection(timeout=TIMEOUT)
         server.open()
         server.close()
-    except OSError as error:
+    except (OSError, ImproperlyConfigured) as error:
         yield False, f"Mail cannot go to {name}: {type(error).__name__}."
     else:
         yield True, f"Mail goes to {name}, from {settings.DEFAULT_FROM_EMAIL}."
+
+
+def web_server() -> Iterator[Finding]:
+    """Ask the server of this machine whether it is up."""
+    url = f"http://127.0.0.1:{settings.PORT}/api/health"
+    with closing(HTTPConnection("127.0.0.1", settings.PORT, timeout=TIMEOUT)) as server:
+        try:
+            server.request("GET", "/api/health", headers={"Host": settings.HOST})
+            status = server.getresponse().status
+        except ConnectionRefusedError:
+            # Only the operator knows whether one should: it may listen elsewhere, in a container.
+            yield None, f"No web server listens at {url}; that is right if it runs elsewhere."
+        except (OSError, HTTPException) as error:
+            yield False, f"The web server does not answer {url}: {type(error).__name__}."
+        else:
+            yield status == HTTPStatus.OK, f"The web server answers {url} with {status}."
 
 
 def database() -> Iterator[Finding]:
@@ -83,13 +119,14 @@ def database() -> Iterator[Finding]:
         with connection.cursor() as cursor:
             started = time.perf_counter()
             cursor.execute("SELECT 1")
-        milliseconds = (time.perf_counter() - started) * 1000
-        yield True, f"The database answers in {milliseconds:.1f} ms: {described()}."
-        yield from migrations()
-        yield from clock()
-        yield from jobs()
     except (DatabaseError, InterfaceError) as error:
-        yield False, f"The database cannot be used: {str(error).partition(chr(10))[0]}"
+        yield False, f"The database cannot be used: {first_line(error)}."
+        return
+    milliseconds = (time.perf_counter() - started) * 1000
+    yield True, f"The database answers in {milliseconds:.1f} ms: {described()}."
+    if connection.vendor == "postgresql":
+        yield from examine(clock, connections)
+    yield from examine(migrations)
 
 
 def described() -> str:
@@ -99,22 +136,39 @@ def described() -> str:
     return f"PostgreSQL {version}"
 
 
-def migrations() -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
-        yield False, f"{len(missing)} migrations are not applied: manage.py migrate does so."
-    else:
-        yield True, "Every migration is applied."
-
-
 def clock() -> Iterator[Finding]:
-    if connection.vendor != "postgresql":
-        return
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         apart = abs((cursor.fetchone()[0] - timezone.now()).total_seconds())
     yield apart < SKEW, f"The clocks of this machine and of the database are {apart:.2f} s apart."
+
+
+def connections() -> Iterator[Finding]:
+    """Compare what this node may hold open with what the database leaves it."""
+    pid = connection.connection.info.backend_pid
+    with connection.cursor() as cursor:
+        cursor.execute(CONNECTIONS)
+        server_pid, room = cursor.fetchone()
+    needed = settings.WORKERS * settings.THREADS + 1
+    parts = f"{settings.WORKERS} workers of {settings.THREADS} threads, and one to send mail"
+    if server_pid != pid:  # Who made this connection is not who answers it.
+        yield True, "A pooler stands before PostgreSQL: how many connections it has is its setting."
+    elif needed > room:
+        remedy = "raise max_connections, or put deploy/pgbouncer.ini between"
+        yield False, f"This node needs {needed} connections ({parts}), of {room} left: {remedy}."
+    else:
+        yield True, f"This node needs {needed} connections ({parts}), of {room} left."
+
+
+def migrations() -> Iterator[Finding]:
+    """Look at the jobs too, if the database has every table that they ask."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        yield False, f"{len(missing)} migrations are not applied: manage.py migrate does so."
+        return
+    yield True, "Every migration is applied."
+    yield from examine(jobs)
 
 
 def jobs() -> Iterator[Finding]:
