@@ -24,7 +24,7 @@ env_file.load()
 from lazyrabbit import headers, settings  # noqa: E402 (it reads what was just loaded)
 from lazyrabbit.draining import draining  # noqa: E402
 
-# Of whom X-Forwarded-Proto: https is believed; wsgi.py reads lists of it.
+# Proxies whose X-Forwarded-Proto: https is believed; wsgi.py reads lists of it.
 forwarded_allow_ips = ",".join(map(str, settings.TRUSTED_PROXIES))
 wsgi_app = "lazyrabbit.wsgi:application"
 bind = f"127.0.0.1:{settings.PORT}"
