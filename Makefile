@@ -132,7 +132,7 @@ migrate-create: install  ## Make a migration of what changed in the models; asks
 	@read -p "Name of the migration, like add_nickname: " name && $(BIN)/python manage.py makemigrations accounts --name "$$name"
 
 messages: $(RUNS)  ## Collect what is to be translated, and compile what is (needs gettext).
-	@cd accounts && ../$(BIN)/python ../manage.py makemessages --all --no-location --no-obsolete --ignore tests
+	@$(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore tests --ignore bench --ignore .venv
 	@cd accounts && ../$(BIN)/python ../manage.py compilemessages
 
 backup: $(RUNS)  ## Back the database up into a new file in FOLDER, or in backups.

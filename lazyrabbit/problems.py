@@ -1,4 +1,7 @@
-"""The one shape of an error response: problem details for HTTP APIs (RFC 9457)."""
+"""The one shape of an error response: problem details for HTTP APIs (RFC 9457).
+
+They are English; the sentences that pages show too are marked for translation.
+"""
 
 import logging
 import sqlite3
@@ -10,6 +13,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError, connections
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop as _
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
 from drf_standardized_errors.types import Error, ErrorResponse
@@ -29,7 +33,7 @@ class Unavailable(exceptions.APIException):
     """The database is away, hangs, is full or may only be read: later it will do."""
 
     status_code = 503
-    default_detail = "The service is not available right now, try again in a few seconds."
+    default_detail = _("The service is not available right now, try again in a few seconds.")
     default_code = "unavailable"
     wait = 5  # In seconds, sent as Retry-After.
 
@@ -79,7 +83,7 @@ class ProblemFormatter(ExceptionFormatter):
     """Format what REST framework caught; nothing that the client sent is said back to it."""
 
     SENTENCES = {
-        exceptions.MethodNotAllowed: "This method is not allowed here.",
+        exceptions.MethodNotAllowed: _("This method is not allowed here."),
         exceptions.UnsupportedMediaType: UNSUPPORTED,
     }
 
@@ -140,7 +144,7 @@ def from_exception(request: HttpRequest, exception: exceptions.APIException) -> 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer what Django finds suspicious: a host that is not ours, too many fields of a form."""
-    return respond(request, 400, "bad_request", "The request is malformed.")
+    return respond(request, 400, "bad_request", _("The request is malformed."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -149,15 +153,15 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
-    return respond(request, 403, "csrf_failed", "Reload the page and try again.")
+    return respond(request, 403, "csrf_failed", _("Reload the page and try again."))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    return respond(request, 404, "not_found", "There is nothing at this address.")
+    return respond(request, 404, "not_found", _("There is nothing at this address."))
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """Answer what no view raised: trouble with the database can meet any middleware."""
     if trouble := database_trouble(sys.exc_info()[1]):
         return from_exception(request, trouble)
-    return respond(request, 500, "error", "Something went wrong on our side.")
+    return respond(request, 500, "error", _("Something went wrong on our side."))

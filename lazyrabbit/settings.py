@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
     "lazyrabbit.observation.ObservationMiddleware",
     "lazyrabbit.middleware.HeadersMiddleware",
+    "lazyrabbit.pages.ErrorPageMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "lazyrabbit.middleware.HTTPSMiddleware",
@@ -97,6 +98,7 @@ LINK_URL = FRONTEND_URL or f"{ORIGIN}/account"
 # Languages and time. The API speaks English; mails and pages what their readers like best.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

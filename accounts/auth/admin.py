@@ -1,6 +1,7 @@
 """How staff come into the admin: through the same door as everybody else."""
 
 from functools import partial
+from math import ceil
 from typing import Any
 
 from django.contrib import admin
@@ -71,7 +72,9 @@ class AdminSite(admin.AdminSite):
             return self.wait(request, error)
 
     def wait(self, request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
-        context = {**self.each_context(request), "title": error.detail, "wait": error.wait}
+        minutes = ceil(error.wait / 60)
+        context = {**self.each_context(request), "title": error.detail, "minutes": minutes}
+        context["is_nav_sidebar_enabled"] = False  # Who is not signed in would find it empty.
         page = TemplateResponse(request, "auth/too_many_attempts.html", context, status=429)
         page.headers["Retry-After"] = str(error.wait)
         return page
