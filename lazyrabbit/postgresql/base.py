@@ -4,6 +4,8 @@ import select
 from typing import Any, TypeVar
 
 import psycopg
+from django.core.checks import CheckMessage, Error
+from django.db.backends.base.validation import BaseDatabaseValidation
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel, errors
 from psycopg.abc import PQGen
@@ -31,8 +33,27 @@ class BoundedConnection(psycopg.Connection[Any]):
             raise errors.OperationalError("The server does not answer.") from error
 
 
+class Validation(BaseDatabaseValidation):
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Refuse a database that counts bytes for letters, or lacks most letters of the world."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SHOW server_encoding")
+            (encoding,) = cursor.fetchone()
+        if encoding == "UTF8":
+            return []
+        return [
+            Error(
+                f"The database is encoded in {encoding} instead of UTF8: make another one by"
+                " createdb --encoding=UTF8 --template=template0.",
+                id="lazyrabbit.E001",
+            )
+        ]
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Each thread keeps its connection, and has another one as soon as anything is odd about it."""
+
+    validation_class = Validation
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
         self.isolation_level = IsolationLevel.READ_COMMITTED

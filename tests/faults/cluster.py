@@ -62,7 +62,8 @@ class PostgreSQL:
             disk = ["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(folder)]
             subprocess.run(disk, check=True)
             shutil.chown(folder, "postgres")
-        self.run("initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "--no-sync")
+        how = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        self.run("initdb", "-D", self.data, *how)
         lines = [f"{name} = '{value}'" for name, value in POSTGRESQL.items()]
         lines += [f"port = {self.port}", f"unix_socket_directories = '{folder}'"]
         with (self.data / "postgresql.conf").open("a") as settings:

@@ -124,6 +124,7 @@ def database() -> Iterator[Finding]:
         return
     milliseconds = (time.perf_counter() - started) * 1000
     yield True, f"The database answers in {milliseconds:.1f} ms: {described()}."
+    yield from ((False, str(problem.msg)) for problem in connection.validation.check())
     if connection.vendor == "postgresql":
         yield from examine(clock, connections)
     yield from examine(migrations)
