@@ -37,7 +37,8 @@ class SignedUpSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(examples=[OpenApiExample("Ana", CREDENTIALS, request_only=True)])
 class SigninSerializer(serializers.Serializer[Any]):
-    email = StringField(max_length=254)
+    # What could be no address is answered like one that is unknown.
+    email = StringField(trim_whitespace=True)
     password = PasswordField()
 
 

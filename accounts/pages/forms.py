@@ -13,6 +13,7 @@ from accounts.errors import LinkNotValid
 from accounts.mails import flows as mails
 from accounts.mails.models import Link, Purpose
 from accounts.passwords import flows as passwords
+from accounts.users.models import LONGEST_EMAIL, validate_email_shape
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -177,7 +178,8 @@ class ForgotForm(PageForm):
     button = _("Send me a link")
     email = forms.CharField(
         label=_("Email address"),
-        max_length=254,
+        max_length=LONGEST_EMAIL,
+        validators=[validate_email_shape],
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.users.fields import PasswordField, StringField
+from accounts.users.fields import LookupEmailField, PasswordField, StringField
 
 TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
 
@@ -40,7 +40,7 @@ class ResetPasswordSerializer(serializers.Serializer[Any]):
     examples=[OpenApiExample("Ana", {"email": "ana@example.com"}, request_only=True)]
 )
 class ForgotPasswordSerializer(serializers.Serializer[Any]):
-    email = StringField(max_length=254)
+    email = LookupEmailField()
 
 
 @extend_schema_serializer(

@@ -28,7 +28,7 @@ MAY_IMPORT = {
         "emails",
     },
     "me": {"clients", "events", "users", "mails", "sessions", "passwords"},
-    "pages": {"clients", "mails", "passwords", "emails"},
+    "pages": {"clients", "users", "mails", "passwords", "emails"},
     "backups": {"clients", "events"},
 }
 SHARED = {"errors", "viewsets"}

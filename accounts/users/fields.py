@@ -4,7 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.users.models import NAME_VALIDATORS, User, validate_new_email
+from accounts.users.models import (
+    LONGEST_EMAIL,
+    NAME_VALIDATORS,
+    User,
+    validate_email_shape,
+    validate_new_email,
+)
 
 
 class StringField(serializers.CharField):
@@ -29,11 +35,23 @@ class StringField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class LookupEmailField(StringField):
+    """An address that somebody may have, perhaps an imported one; whether, is not asked."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            trim_whitespace=True,
+            max_length=LONGEST_EMAIL,
+            validators=[validate_email_shape],
+            **kwargs,
+        )
+
+
 class EmailField(StringField):
     """A new address, in its canonical spelling."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validators=[validate_new_email], **kwargs)
+        super().__init__(trim_whitespace=True, validators=[validate_new_email], **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         return User.objects.normalize_email(super().to_internal_value(data))

@@ -60,6 +60,9 @@ def test_any_spelling_of_the_address_will_do(client, user, email, test_user_data
         {"email": "nobody@example.com"},
         {"email": "no address"},
         {"email": "te\u017ft@example.com"},  # A long s, whose upper case is S.
+        {"email": "a@x.org,b@y.org"},
+        {"email": "a" * 300 + "@example.com"},
+        {"email": "\u0301" * 30_000},
     ],
 )
 def test_whatever_is_wrong_the_answer_is_the_same(client, user, wrong, test_user_data):
@@ -77,6 +80,24 @@ def test_whatever_is_wrong_the_answer_is_the_same(client, user, wrong, test_user
         "request_id": answer.headers["X-Request-ID"],
     }
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("member", ["email", "password"])
+@pytest.mark.parametrize(("value", "code"), [("", "blank"), (None, "null"), (7, "invalid")])
+def test_what_is_blank_is_named(client, user, member, value, code, test_user_data):
+    answer = client.post(URL, {**test_user_data, member: value})
+
+    assert answer.status_code == 400
+    assert [(e["attr"], e["code"]) for e in answer.json()["errors"]] == [(member, code)]
+    assert not Session.objects.exists()
+
+
+def test_spaces_are_a_blank_address_and_a_password_like_any_other(client, user, test_user_data):
+    spaces = client.post(URL, {**test_user_data, "email": "   "})
+    wrong = client.post(URL, {**test_user_data, "password": "   "})
+
+    assert (spaces.status_code, spaces.json()["code"]) == (400, "blank")
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
 
 
 def test_an_inactive_account_is_told_only_to_who_knows_its_password(client, user, test_user_data):

@@ -15,6 +15,7 @@ from accounts.errors import EmailTaken, InvalidToken, PasswordIncorrect
 from accounts.events.models import Event
 from accounts.mails import flows as mails
 from accounts.mails.models import Link, Purpose
+from accounts.mails.tests.test_ask_for_links import NO_ADDRESSES
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
 from accounts.sessions.models import Session
@@ -63,12 +64,21 @@ def test_an_old_sign_in_needs_the_current_password(member, old_sign_in, deliver)
     assert right.status_code == 202
 
 
-@pytest.mark.parametrize("email", ["nobody", "a@localhost", "", None, 7, "te\u0131t@example.com"])
-def test_what_is_no_address_is_refused(member, email):
+@pytest.mark.parametrize(
+    ("email", "code"),
+    [
+        *(
+            (email, "invalid")
+            for email in (*NO_ADDRESSES, "a@localhost", 7, "te\u0131t@example.com")
+        ),
+        *(("", "blank"), (" ", "blank"), (None, "null")),
+    ],
+)
+def test_what_is_no_address_is_refused(member, email, code):
     answer = member.post(CHANGE, {"new_email": email})
 
     assert answer.status_code == 400
-    assert [error["attr"] for error in answer.json()["errors"]] == ["new_email"]
+    assert [(e["attr"], e["code"]) for e in answer.json()["errors"]] == [("new_email", code)]
     assert not Link.objects.exists()
 
 

@@ -4,8 +4,21 @@ import pytest
 from django.core import mail
 
 from accounts.passwords.tests.test_reset_the_password import FORGOT, reset, token_in
+from accounts.throttling.models import Counter
+from accounts.users.models import User
 
 RESEND = "/api/v1/auth/resend-verification"
+NO_ADDRESSES = [
+    *("nonsense", "a@x.org,b@y.org", "a@x.org b@y.org", "a@x.org;b", "a@", "@x.org", "a@@x.org"),
+    *(
+        "Ana <a@x.org>",
+        '"a"@x.org',
+        "a@[127.0.0.1]",
+        "a@x.org\nBcc: b@y.org",
+        "mailto:a@x.org",
+        "@",
+    ),
+]
 pytestmark = pytest.mark.django_db
 
 
@@ -15,6 +28,39 @@ def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, del
         deliver()
 
     assert len(mail.outbox) == 5
+
+
+@pytest.mark.parametrize("path", [FORGOT, RESEND])
+@pytest.mark.parametrize(
+    ("email", "code"),
+    [
+        *((email, "invalid") for email in NO_ADDRESSES),
+        *(("", "blank"), ("  \t", "blank"), ("a@" + "x" * 253, "max_length"), (None, "null")),
+    ],
+)
+def test_what_cannot_be_an_address_is_told_so(client, user, deliver, path, email, code):
+    answer = client.post(path, {"email": email})
+
+    assert answer.status_code == 400
+    assert [(e["attr"], e["code"]) for e in answer.json()["errors"]] == [("email", code)]
+    assert deliver() == []
+    assert not Counter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        *("ana@localhost", "ana@corp", "jos\u00e9@example.com", "ana..b@example.com"),
+        *("ana_@-example.com", "o'hara+x@example.com", "\u212aate@example.com", "ana@ex.test"),
+    ],
+)
+def test_an_imported_account_with_an_odd_address_gets_its_link(client, deliver, email):
+    User.objects.create_user(email)
+
+    assert client.post(FORGOT, {"email": f" {email}"}).status_code == 202
+
+    (message,) = deliver()
+    assert message.to == [email]
 
 
 def test_of_several_links_that_wait_only_the_newest_is_sent(client, user, deliver):

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.mails.tests.test_ask_for_links import NO_ADDRESSES
 from accounts.pages.tests.test_open_a_link import assert_labelled, open_link, text
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions.models import Session
@@ -240,6 +241,27 @@ def test_another_link_to_confirm_an_address_is_asked_for(browser, client, test_u
     newer = token_in(deliver()[-1])
     assert open_link(browser, "verify-email", first).status_code == 400
     assert open_link(browser, "verify-email", newer).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["forgot-password", "resend-verification"])
+@pytest.mark.parametrize(
+    ("email", "language", "sentence"),
+    [
+        *((email, "en", "Enter a valid email address.") for email in NO_ADDRESSES),
+        ("nonsense", "es", "Introduzca una dirección de correo electrónico válida."),
+        ("", "en", "This field is required."),
+        ("  ", "en", "This field is required."),
+    ],
+)
+def test_what_cannot_be_an_address_is_told_so(
+    browser, user, deliver, page, email, language, sentence
+):
+    headers = {"Accept-Language": language}
+    answer = browser.post(f"/account/{page}", {"email": email}, headers=headers)
+
+    assert answer.status_code == 400
+    assert sentence in text(answer)
+    assert deliver() == []
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(browser, user, settings):

@@ -85,11 +85,11 @@ def test_an_address_that_a_reset_proves_first_is_recorded(client, token, is_veri
 
 
 @pytest.mark.parametrize(
-    "email", ["test@example.com", "nobody@example.com", "", " TEST@Example.com"]
+    "email", ["test@example.com", "nobody@example.com", "nobody@localhost", " TEST@Example.com"]
 )
-def test_the_answer_is_the_same_for_every_address(client, user, email, django_assert_num_queries):
+def test_the_answer_is_the_same_for_every_address(client, user, email):
     known = client.post(FORGOT, {"email": "test@example.com"})
-    asked = client.post(FORGOT, {"email": email or "x"})
+    asked = client.post(FORGOT, {"email": email})
 
     assert asked.status_code == 202
     assert asked.content == known.content
