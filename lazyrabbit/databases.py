@@ -28,8 +28,14 @@ def sqlite(database: DBConfig) -> DBConfig:
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-    name = str(ROOT / database["NAME"])
-    return {**database, "ENGINE": "lazyrabbit.sqlite", "NAME": name, "OPTIONS": options}
+    return {
+        **database,
+        "ENGINE": "lazyrabbit.sqlite",
+        "NAME": str(ROOT / database["NAME"]),
+        "OPTIONS": options,
+        # pytest-django knows this only of Django's own backend.
+        "TEST": {"NAME": ":memory:"},
+    }
 
 
 def postgresql(database: DBConfig) -> DBConfig:
