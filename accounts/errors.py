@@ -4,6 +4,9 @@ Failures that could tell two accounts apart share a class. The API says all of t
 the sentences that our own pages show too are marked for translation.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext_noop as _
 from rest_framework.exceptions import (
     APIException,
@@ -78,12 +81,12 @@ class Overloaded(APIException):
 
 
 class FieldError(ValidationError):
-    """A member of the request is well-formed and cannot be accepted."""
+    """A member of the request is well-formed and cannot be accepted, and what else is wrong."""
 
     attr: str
 
-    def __init__(self) -> None:
-        super().__init__({self.attr: [self.default_detail]}, self.default_code)
+    def __init__(self, others: Mapping[str, Any] | None = None) -> None:
+        super().__init__({self.attr: [self.default_detail], **(others or {})}, self.default_code)
 
 
 class EmailTaken(FieldError):
@@ -124,8 +127,8 @@ class PasswordRefused(ValidationError):
         "password_too_similar": "The password is too similar to the email.",
     }
 
-    def __init__(self, attr: str, refusals: list[ErrorDetail]) -> None:
-        super().__init__({attr: refusals})
+    def __init__(self, refusals: Mapping[str, list[ErrorDetail]]) -> None:
+        super().__init__(refusals)
 
 
 class PasswordUnchanged(ValidationError):

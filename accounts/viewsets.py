@@ -56,11 +56,15 @@ class JSONViewSet(ViewSet):
         """Return who asks."""
         return Client.of(self.request)
 
-    def validated(self) -> dict[str, Any]:
-        """Return the body, or the query, as the operation says. Raises ValidationError."""
+    def validated(self, **context: Any) -> dict[str, Any]:
+        """Return the body, or the query, as the operation says. Raises ValidationError.
+
+        With a context, the serializer is this request's own.
+        """
         method = getattr(self, self.action)
         sent = self.request.data if method.takes else self.request.query_params
-        return dict(method.serializer.run_validation(sent))
+        serializer = method.takes(context=context) if context else method.serializer
+        return dict(serializer.run_validation(sent))
 
 
 class EntranceViewSet(JSONViewSet):

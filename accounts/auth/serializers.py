@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.passwords.serializers import NewPasswordSerializer
 from accounts.sessions import serializers as sessions
 from accounts.users import serializers as users
 from accounts.users.fields import EmailField, FullNameField, PasswordField, StringField
@@ -17,7 +18,7 @@ CREDENTIALS = {"email": "ana@example.com", "password": "securepassword123"}
         OpenApiExample("Ana", {**CREDENTIALS, "full_name": "Ana Moreno"}, request_only=True),
     ]
 )
-class SignupSerializer(serializers.Serializer[Any]):
+class SignupSerializer(NewPasswordSerializer):
     email = EmailField()
     password = PasswordField(help_text="8 to 128 characters, neither common nor like the email.")
     full_name = FullNameField()

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.passwords.serializers import NewPasswordSerializer
 from accounts.users.fields import FullNameField, PasswordField
 
 
@@ -18,7 +19,7 @@ from accounts.users.fields import FullNameField, PasswordField
         ),
     ]
 )
-class UpdateSerializer(serializers.Serializer[Any]):
+class UpdateSerializer(NewPasswordSerializer):
     full_name = FullNameField(help_text="null or an empty string removes it.")
     password = PasswordField(required=False, allow_null=True)
     current_password = PasswordField(

@@ -41,7 +41,8 @@ class MeViewSet(MemberViewSet):
         A new password ends my other sessions at once; this one stays. Every other member of the
         body is ignored.
         """
-        user = flows.update(self.session, self.client, **self.validated())
+        changes = self.validated(user=self.session.user)
+        user = flows.update(self.session, self.client, **changes)
         return Response(shown(user))
 
     @operation(

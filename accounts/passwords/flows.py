@@ -9,6 +9,7 @@ from accounts.clients import addresses
 from accounts.clients.client import Client
 from accounts.errors import (
     InvalidToken,
+    LinkNotValid,
     PasswordIncorrect,
     PasswordUnchanged,
     ReauthenticationRequired,
@@ -77,7 +78,10 @@ def prepare(
     It takes two hashes, so it stands before the transaction that ``replace`` is in. Raises what
     ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
     """
-    confirm(session, current_password, client)
+    try:
+        confirm(session, current_password, client)
+    except PasswordIncorrect as error:
+        raise PasswordIncorrect(policy.refusals(new_password, session.user, attr)) from error
     policy.check(new_password, session.user, attr)
     if current_password is None:
         is_unchanged = session.user.check_password(new_password)
@@ -139,7 +143,11 @@ def reset(token: str, new_password: str, client: Client) -> None:
     The mailbox is proven by it, and blocks of the account end. Raises LinkNotValid; or
     PasswordRefused or Overloaded, and then the link is good still.
     """
-    link = Link.objects.present(token, Purpose.RESET)
+    try:
+        link = Link.objects.present(token, Purpose.RESET)
+    except LinkNotValid as error:
+        # Whose account it would be is not known, so the password is like nobody's.
+        raise LinkNotValid(policy.refusals(new_password, User(), attr="password")) from error
     policy.check(new_password, link.user, attr="password")
     password_hash = make_password(new_password)
     with transaction.atomic():

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.errors import PasswordRefused
-from accounts.users.hashers import in_one_form
+from accounts.users.hashers import LONGEST, in_one_form
 from accounts.users.models import User
 
 MAXIMUM_LENGTH = 128
@@ -36,10 +36,17 @@ class MaximumLengthValidator:
         return f"Your password must contain at most {MAXIMUM_LENGTH} characters."
 
 
+def refusals(password: str, user: User, attr: str) -> dict[str, list[ErrorDetail]]:
+    """Return what is against the password, by the request's ``attr``; nothing if it will do."""
+    try:
+        # One character too many says all: nothing has to look at the rest of 64 KiB.
+        validate_password(password[: LONGEST + 1], user)
+    except ValidationError as error:
+        return {attr: [ErrorDetail(" ".join(e.messages), e.code) for e in error.error_list]}
+    return {}
+
+
 def check(password: str, user: User, attr: str) -> None:
     """Raise PasswordRefused, naming the request's ``attr``, unless the user may have it."""
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        refusals = [ErrorDetail(" ".join(e.messages), e.code) for e in error.error_list]
-        raise PasswordRefused(attr, refusals) from error
+    if found := refusals(password, user, attr):
+        raise PasswordRefused(found)

@@ -4,10 +4,44 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
+from accounts.passwords import policy
 from accounts.users.fields import LookupEmailField, PasswordField, StringField
+from accounts.users.models import User
 
 TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
+
+
+class NewPasswordSerializer(serializers.Serializer[Any]):
+    """A body with a new password: beside what is wrong with it stands what the policy refuses.
+
+    The context names the ``user`` whose password it is to be, if that is known.
+    """
+
+    new_password_name = "password"  # noqa: S105 (a name)
+
+    # In a body that is right, the flow asks the policy: behind its limits, the current password or
+    # the link, which must not be given away, and for callers that have no serializer.
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return super().to_internal_value(data)
+        except ValidationError as error:
+            detail: Any = error.detail
+            mistakes = {**detail, **self.refusals(data, detail)}
+            named = {name: mistakes[name] for name in map(str, self.fields) if name in mistakes}
+            raise ValidationError(named) from error
+
+    def refusals(self, data: Any, mistakes: Any) -> dict[str, Any]:
+        """Return what the policy says of a password that is one; the rest may not be."""
+        name = self.new_password_name
+        if name in mistakes or not isinstance(data.get(name), str):
+            return {}
+        known = self.context.get("user") or User()
+        user = User(email=known.email, full_name=known.full_name)
+        for attr in {"email", "full_name"} & self.fields.keys() & data.keys() - mistakes.keys():
+            setattr(user, attr, self.fields[attr].run_validation(data[attr]))
+        return policy.refusals(data[name], user, name)
 
 
 @extend_schema_serializer(
@@ -19,7 +53,9 @@ TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example
         ),
     ]
 )
-class ChangePasswordSerializer(serializers.Serializer[Any]):
+class ChangePasswordSerializer(NewPasswordSerializer):
+    new_password_name = "new_password"  # noqa: S105 (a name)
+
     current_password = PasswordField()
     new_password = PasswordField(
         help_text="8 to 128 characters, neither common nor like the email."
@@ -31,7 +67,7 @@ class ChangePasswordSerializer(serializers.Serializer[Any]):
         OpenApiExample("Ana", {"token": TOKEN, "password": "newpassword123"}, request_only=True)
     ]
 )
-class ResetPasswordSerializer(serializers.Serializer[Any]):
+class ResetPasswordSerializer(NewPasswordSerializer):
     token = StringField(help_text="What stands behind `#token=` in the link.")
     password = PasswordField(help_text="8 to 128 characters, neither common nor like the email.")
 

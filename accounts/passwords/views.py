@@ -35,7 +35,8 @@ class ChangePasswordViewSet(MemberViewSet):
 
         My other sessions end at once; this one stays.
         """
-        flows.change(self.session, **self.validated(), client=self.client)
+        passwords = self.validated(user=self.session.user)
+        flows.change(self.session, **passwords, client=self.client)
         return Response({"message": "Password changed successfully"})
 
 

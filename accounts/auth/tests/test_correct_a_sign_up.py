@@ -140,3 +140,66 @@ def test_a_name_is_one_line_of_at_most_200_characters(client, full_name, test_us
     assert answer.status_code == 400
     assert [error["attr"] for error in answer.json()["errors"]] == ["full_name"]
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (
+            {"email": "nonsense", "password": "short12"},
+            [("email", "invalid"), ("password", "password_too_short")],
+        ),
+        (
+            {"email": "nonsense", "password": "password"},
+            [("email", "invalid"), ("password", "password_too_common")],
+        ),
+        (
+            {"email": "ana@example.com", "password": "ana@example.com", "full_name": 7},
+            [("password", "password_too_similar"), ("full_name", "invalid")],
+        ),
+        (
+            {"email": " ", "password": "quuxaroozed", "full_name": "Quuxaroo Zed"},
+            [("email", "blank"), ("password", "password_too_similar")],
+        ),
+        (
+            {"email": "a@b", "password": "test", "full_name": "Test\u202e"},
+            [
+                *(("email", "invalid"), ("password", "password_too_short")),
+                *(("password", "password_too_common"), ("full_name", "invalid")),
+            ],
+        ),
+        (
+            {"email": "nonsense", "password": "x" * 60_000},
+            [("email", "invalid"), ("password", "password_too_long")],
+        ),
+        ({"email": "nonsense", "password": 7}, [("email", "invalid"), ("password", "invalid")]),
+        ({"email": "nonsense", "password": ""}, [("email", "invalid"), ("password", "blank")]),
+        ({"email": "nonsense"}, [("email", "invalid")]),
+    ],
+)
+def test_every_mistake_is_named_at_once(client, test_user_data, changes, named):
+    answer = client.post(URL, {**test_user_data, **changes})
+
+    errors = answer.json()["errors"]
+    assert answer.status_code == 400
+    assert [(e["attr"], e["code"]) for e in errors] == named
+    assert answer.json()["detail"] == errors[0]["detail"]
+    assert answer.json()["code"] == errors[0]["code"]
+    assert not User.objects.exists()
+
+
+def test_mistakes_are_named_alike_whether_or_not_the_address_has_an_account(
+    client, user, test_user_data, settings
+):
+    for mode in ("optional", "required"):
+        settings.EMAIL_VERIFICATION = mode
+        answers = [
+            client.post(URL, {"email": email, "password": "short12", "full_name": full_name})
+            for email in (user.email, "new@example.com")
+            for full_name in (None, 7)
+        ]
+        known, known_and_name, new, new_and_name = (answer.json()["errors"] for answer in answers)
+        assert [answer.status_code for answer in answers] == [400] * 4
+        assert known == new
+        assert known_and_name == new_and_name == [*new, known_and_name[-1]]
+    assert User.objects.count() == 1

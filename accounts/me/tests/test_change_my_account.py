@@ -145,3 +145,37 @@ def test_a_password_that_will_not_do_changes_nothing(member, user, sign_in, pass
     unchanged = User.objects.get()
     assert (unchanged.password, unchanged.full_name) == (user.password, "Test User")
     assert other.get(URL).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (
+            {"full_name": 7, "password": "short12"},
+            [("full_name", "invalid"), ("password", "password_too_short")],
+        ),
+        (
+            {"full_name": "x" * 201, "password": "test@example.com", "current_password": ""},
+            [
+                *(("full_name", "max_length"), ("password", "password_too_similar")),
+                ("current_password", "blank"),
+            ],
+        ),
+        (
+            {"full_name": "Quuxaroo Zed", "password": "quuxaroozed", "current_password": 7},
+            [("password", "password_too_similar"), ("current_password", "invalid")],
+        ),
+        (
+            {"password": "short12", "current_password": "wrong"},
+            [("current_password", "password_incorrect"), ("password", "password_too_short")],
+        ),
+        ({"full_name": 7, "password": None}, [("full_name", "invalid")]),
+    ],
+)
+def test_every_mistake_is_named_at_once(member, user, changes, named):
+    answer = member.patch(URL, changes)
+
+    assert answer.status_code == 400
+    assert [(e["attr"], e["code"]) for e in answer.json()["errors"]] == named
+    unchanged = User.objects.get()
+    assert (unchanged.password, unchanged.full_name) == (user.password, "Test User")

@@ -82,6 +82,15 @@ def test_a_password_is_taken_as_it_is_typed(browser, token, password):
     assert User.objects.get().check_password(password)
 
 
+def test_a_wrong_link_and_a_short_password_are_told_at_once(browser, token, user):
+    page = browser.post("/account/reset-password", {"token": "x" * 43, "password": "short"})
+
+    assert page.status_code == 400
+    assert "This link is invalid or has expired." in text(page)
+    assert "This password is too short" in text(page)
+    assert User.objects.get().password == user.password
+
+
 def test_a_refused_password_keeps_the_link(browser, token, user):
     page = browser.post("/account/reset-password", {"token": token, "password": "short"})
 

@@ -58,6 +58,29 @@ def test_what_is_wrong_is_named_and_nothing_changes(member, user, sign_in, chang
     assert other.get(ME).status_code == 200
 
 
+SHORT_AND_SIMILAR = [
+    ("new_password", "password_too_short"),
+    ("new_password", "password_too_common"),
+    ("new_password", "password_too_similar"),
+]
+
+
+@pytest.mark.parametrize(
+    ("current", "code"), [("wrong", "password_incorrect"), ("", "blank"), (7, "invalid")]
+)
+def test_every_mistake_is_named_at_once(member, user, current, code):
+    answer = member.post(URL, {"current_password": current, "new_password": "test"})
+
+    errors = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert [(e["attr"], e["code"]) for e in errors] == [
+        ("current_password", code),
+        *SHORT_AND_SIMILAR,
+    ]
+    assert answer.json()["detail"] == errors[0]["detail"]
+    assert User.objects.get().password == user.password
+
+
 def test_the_current_password_is_always_needed(member, user):
     answer = member.post(URL, {"new_password": "newpassword123"})
 

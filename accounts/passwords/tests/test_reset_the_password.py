@@ -211,6 +211,21 @@ def test_what_is_no_token_is_refused(client, user, token):
     assert [error["attr"] for error in answer.json()["errors"]] == ["token"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "code"), [("x" * 43, "link_not_valid"), ("", "blank"), (7, "invalid")]
+)
+def test_every_mistake_is_named_at_once(client, token, user, sent, code):
+    """Without the link it is nobody's account, so a password like its address is like any."""
+    short, similar = (reset(client, sent, password) for password in ("short12", user.email))
+
+    for answer, refused in ((short, [("password", "password_too_short")]), (similar, [])):
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+        errors = [(e["attr"], e["code"]) for e in answer.json()["errors"]]
+        assert errors == [("token", code), *refused]
+    assert User.objects.get().password == user.password
+    assert reset(client, token).status_code == 200
+
+
 def test_a_link_of_another_purpose_sets_no_password(client, token, user):
     Link.objects.update(purpose="verify-email")
 
