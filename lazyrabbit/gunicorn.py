@@ -21,7 +21,7 @@ from lazyrabbit import env_file
 
 env_file.load()
 
-from lazyrabbit import headers, settings  # noqa: E402 (it reads what was just loaded)
+from lazyrabbit import headers, options, settings  # noqa: E402 (it reads what was just loaded)
 from lazyrabbit.draining import draining  # noqa: E402
 
 # Proxies whose X-Forwarded-Proto: https is believed; wsgi.py reads lists of it.
@@ -89,6 +89,8 @@ def on_starting(server: Any) -> None:
             "TRUSTED_PROXIES is empty: no proxy is believed that a request came over HTTPS, and"
             " the API answers nothing else."
         )
+    for sentence in options.misspelt():
+        server.log.warning(sentence)
     # The sockets may be open already, and others than ours are the operator's own idea.
     if not {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys() and server.cfg.bind == [bind]:
         with socket.socket() as attempt:

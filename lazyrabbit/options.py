@@ -3,11 +3,14 @@
 The README's table and ``.env.example`` list the same names, and a test compares the three.
 """
 
+import os
 import re
+from difflib import get_close_matches
 
 from environs import EnvValidationError
 from environs import validate as check
 
+from lazyrabbit import env_file
 from lazyrabbit.environment import env
 
 # Where it runs.
@@ -107,6 +110,19 @@ def unsafe() -> dict[str, list[str]]:
         for name, (expected, is_wrong) in found.items()
         if is_wrong
     }
+
+
+def misspelt() -> list[str]:
+    """Return a sentence for each name that is set, is no setting, and was meant to be one."""
+    known, sentences = env.dump().keys(), list[str]()
+    others = ("DJANGO_", "GUNICORN_", "PG", "PYTHON")  # What the service is made of reads these.
+    for name in sorted({*os.environ, *env_file.names} - known):
+        meant = get_close_matches(name.upper(), known, n=1, cutoff=0.85)
+        if meant:
+            sentences.append(f"{name} is no setting: {meant[0]} is.")
+        elif name in env_file.names and not name.startswith(others):
+            sentences.append(f"{name}, which .env names, is no setting.")
+    return sentences
 
 
 if lines := mistakes():

@@ -1,13 +1,14 @@
 """``.env``: read by every entry point, and either all of it or none."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from lazyrabbit.tests.conftest import KEPT, ROOT
+from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
 ENTRIES = {
     "manage.py": ["manage.py", "check"],
@@ -112,3 +113,56 @@ def test_without_its_packages_manage_py_says_what_to_do(run):
         1,
         "Django is not installed here: run `pip install -r requirements.txt` first.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("TRUSTED_PROXY", "TRUSTED_PROXIES"),
+        ("EMAIL_VERIFICATON", "EMAIL_VERIFICATION"),
+        ("DATABASE_URI", "DATABASE_URL"),
+        ("signup_mode", "SIGNUP_MODE"),
+    ],
+)
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_a_misspelt_name_is_told_and_its_value_is_not(run, tmp_path, name, meant, is_in_file):
+    (tmp_path / ".env").write_text(f"{name}=c4n4ry\n" if is_in_file else "")
+    environment = {} if is_in_file else {name: "c4n4ry"}
+
+    checked = run("manage.py", "check", **environment)
+
+    assert checked.returncode == 0
+    assert f"(lazyrabbit.W001) {name} is no setting: {meant} is.\n" in checked.stderr
+    assert "c4n4ry" not in checked.stderr + checked.stdout
+
+
+def test_a_name_in_the_file_that_nothing_reads_is_told(run, tmp_path):
+    (tmp_path / ".env").write_text(
+        "PGPASSFILE=/x\nDJANGO_SUPERUSER_EMAIL=a@b.c\nSIGN_UP=closed\nPORT=8001\n"
+    )
+
+    checked = run("manage.py", "check", SOMETHING_ELSE="1")
+    examined = run("manage.py", "doctor", "--no-color")
+
+    assert checked.stderr.count("lazyrabbit.W001") == 1
+    assert "SIGN_UP, which .env names, is no setting." in checked.stderr
+    assert "WRONG lazyrabbit.W001: SIGN_UP, which .env names, is no setting." in examined.stdout
+
+
+def test_a_misspelt_name_is_told_by_the_server_too(start):
+    process = start(TRUSTED_PROXY="127.0.0.1")
+    printed = ""
+    while "Booting worker" not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+
+    assert "TRUSTED_PROXY is no setting: TRUSTED_PROXIES is." in printed
+
+
+def test_a_right_configuration_is_told_nothing(run):
+    environment = {**PRODUCTION, "SECRET_KEY": secrets.token_urlsafe(64)}
+
+    checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **environment)
+
+    assert (checked.returncode, checked.stderr) == (0, "")
