@@ -51,9 +51,11 @@ $(SNIPPETS): docs/package-lock.json | node
 
 .PHONY: .env
 .env: | $(RUNS)
-	@grep -qs '^SECRET_KEY=.' .env || { umask 077; touch .env; chmod 600 .env; \
-		$(BIN)/python -c 'import secrets; print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' >> .env; \
-		echo "Wrote a random SECRET_KEY to .env, which is private to this machine."; }
+	@test -n "$$SECRET_KEY" || grep -qsE '^[[:space:]]*(export[[:space:]]+)?SECRET_KEY[[:space:]]*=[[:space:]]*[^[:space:]]' .env || { \
+		umask 077; touch .env && chmod 600 .env && { test -z "$$(tail -c 1 .env)" || echo >> .env; } && \
+		$(BIN)/python -c 'import secrets; print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' >> .env && \
+		echo "Wrote a random SECRET_KEY to .env, which is private to this machine." || \
+		{ echo "No SECRET_KEY can be written to .env: make it writable, or set SECRET_KEY in the environment."; exit 1; }; }
 
 install: $(RUNS) .env  ## Set up the virtual environment and .env.
 
