@@ -8,6 +8,7 @@ from accounts.emails.admin import UserAdmin
 from accounts.events.admin import EventAdmin
 from accounts.events.models import Event
 from accounts.mails.admin import MailAdmin
+from accounts.mails.models import Mail
 from accounts.passwords.admin import SetPasswordForm
 from accounts.sessions.admin import (
     SessionInline,
@@ -21,7 +22,7 @@ admin.site.unregister(Group)
 admin.site.register(Group, GroupAdmin)
 admin.site.register(Event, EventAdmin)
 admin.site.unregister(DBTaskResult)
-admin.site.register(DBTaskResult, MailAdmin)
+admin.site.register(Mail, MailAdmin)
 admin.site.register(
     User,
     UserAdmin,

@@ -1,9 +1,9 @@
 """Index of the models."""
 
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.mails.models import Attempts, Link, Mail
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 from accounts.users.models import User
 
-__all__ = ["Counter", "Event", "Link", "Session", "User"]
+__all__ = ["Attempts", "Counter", "Event", "Link", "Mail", "Session", "User"]

@@ -2,7 +2,6 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -18,7 +17,6 @@ from accounts.mails import flows as mails
 from lazyrabbit.draining import draining
 
 PATIENCE = 0.9  # Seconds for all checks together.
-LATE = timedelta(minutes=5)
 
 
 class HealthView(APIView):
@@ -46,7 +44,7 @@ checker = ThreadPoolExecutor(1, "ready")
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 if this node should be sent requests, else 503, within a second.
 
-    Late mail is told and is no reason for a 503: it would take every node out at once.
+    Mail in trouble is told and is no reason for a 503: it would take every node out at once.
     """
     checks = {"database": False, "migrations": False, "mail": False}
     checking: Future[None] = checker.submit(check, checks)
@@ -65,7 +63,8 @@ def check(checks: dict[str, bool]) -> None:
         executor = MigrationExecutor(connection)  # It reads which ones are applied.
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        checks["mail"] = mails.backlog().seconds < LATE.total_seconds()
+        backlog = mails.backlog()
+        checks["mail"] = not (backlog.is_late or backlog.is_refused)
     except Error:
         return
     finally:

@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from accounts.mails import flows as mails
+from accounts.mails.models import Attempts, Outcome
 from accounts.sessions.models import Session
 from lazyrabbit import problems
 
@@ -28,16 +29,23 @@ FEW = 100_000  # Rows that are counted; of more, PostgreSQL's own estimate will 
 class DatabaseCollector(Collector):
     """What only the database knows, the same on every node."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         try:
-            number, seconds = mails.backlog()
+            backlog, attempts = mails.backlog(), Attempts.objects.total()
             live = cache.get_or_set("sessions_live", sessions_live, MINUTE)
         except Error:
             yield GaugeMetricFamily("database_up", "Whether the database answers.", 0)
             return
         yield GaugeMetricFamily("database_up", "Whether the database answers.", 1)
-        yield GaugeMetricFamily("mails_due", "Mails that could be sent now.", number)
-        yield GaugeMetricFamily("mails_due_seconds", "How long the oldest has been due.", seconds)
+        text = "Mails neither sent nor given up, tried or not."
+        yield GaugeMetricFamily("mails_due", text, backlog.number)
+        text = "How long ago the oldest of them was queued."
+        yield GaugeMetricFamily("mails_due_seconds", text, backlog.seconds)
+        text = "Attempts to send a mail, of all workers of all nodes."
+        counted = CounterMetricFamily("mail_attempts", text, labels=["outcome"])
+        for outcome in Outcome.values:
+            counted.add_metric([outcome], getattr(attempts, outcome))
+        yield counted
         yield GaugeMetricFamily("sessions_live", "Sessions that have not ended.", live or 0)
 
 

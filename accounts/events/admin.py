@@ -89,7 +89,8 @@ class AuditedAdmin(admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Allow what the page's own filters ask; a regular expression, say, is none of it."""
         field, _, operator = lookup.partition("__")
-        filtered: Any = getattr(self, "list_filter", ())
+        filters: Any = getattr(self, "list_filter", ())
+        filtered = {getattr(one, "parameter_name", one) for one in filters}
         return field in filtered and operator in ("", "exact", "isnull", "gte", "lt")
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

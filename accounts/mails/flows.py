@@ -1,37 +1,52 @@
 """Put a mail into the queue, in the transaction that it tells about."""
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, F, Min, Q, QuerySet, When
+from django.db.models import Q
 from django.utils import timezone
 from django_tasks.base import TaskResultStatus
-from django_tasks_db.models import DBTaskResult, get_date_max
 
 from accounts.clients.client import Client
 from accounts.errors import TooManyAttempts
 from accounts.events.models import Event, Name
 from accounts.mails import tasks
-from accounts.mails.models import Link, Purpose
+from accounts.mails.models import Attempts, Link, Mail, MailQuerySet, Purpose
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import Limit, limit
 from accounts.users.models import User
 
 NOTICE = "notice"  # What is no link counts apart from them.
+LATE = timedelta(minutes=5)  # Older than this, a mail that waits says that something is wrong.
+# So many mails given up with none sent between them: it is not one mistyped address any more.
+MANY_FAILED = 3
 
 
 class Backlog(NamedTuple):
-    """How many mails could be sent now, and for how many seconds the oldest of them could."""
+    """What is neither sent nor given up, and how many were given up since one was sent."""
 
     number: int
-    seconds: float
+    oldest: Mail | None
+    failed_in_a_row: int
+
+    @property
+    def seconds(self) -> float:
+        """Return how long ago the oldest mail was queued, tried since or not."""
+        return (timezone.now() - self.oldest.enqueued_at).total_seconds() if self.oldest else 0.0
+
+    @property
+    def is_late(self) -> bool:
+        return self.seconds >= LATE.total_seconds()
+
+    @property
+    def is_refused(self) -> bool:
+        return self.failed_in_a_row >= MANY_FAILED
 
 
 def backlog() -> Backlog:
-    """Return what waits for a worker; what waits for its next attempt is not due."""
-    since = Case(When(run_after=get_date_max(), then=F("enqueued_at")), default=F("run_after"))
-    due = DBTaskResult.objects.ready().aggregate(number=Count("pk"), oldest=Min(since))
-    oldest = due["oldest"]
-    return Backlog(due["number"], (timezone.now() - oldest).total_seconds() if oldest else 0.0)
+    waiting = Mail.objects.waiting()
+    oldest = waiting.order_by("enqueued_at").first()
+    return Backlog(waiting.count(), oldest, Attempts.objects.total().failed_in_a_row)
 
 
 def notify(template: str, user: User, client: Client, **context: Any) -> None:
@@ -41,7 +56,8 @@ def notify(template: str, user: User, client: Client, **context: Any) -> None:
     out silently.
     """
     if user.email_verified or may_notify(user, client):
-        tasks.send.enqueue(template, client.language, user.email, {"email": user.email, **context})
+        known = {"email": user.email, "user_id": user.pk, **context}
+        tasks.send.enqueue(template, client.language, user.email, known)
 
 
 def may_notify(user: User, client: Client) -> bool:
@@ -104,7 +120,7 @@ def quotas(email: str) -> list[Limit]:
     return [limit("MAIL_RATE_ACCOUNT", purpose, email) for purpose in (*Purpose.values, NOTICE)]
 
 
-def unsent(user: User) -> QuerySet[DBTaskResult]:
+def unsent(user: User) -> MailQuerySet:
     """Select what waits to be sent to the user, or could not be.
 
     No row names a person for an index, so every mail that is not sent is looked at. A link that is
@@ -120,4 +136,4 @@ def unsent(user: User) -> QuerySet[DBTaskResult]:
     is_not_sent = Q(status=TaskResultStatus.READY) | Q(
         status__in=[TaskResultStatus.RUNNING, TaskResultStatus.FAILED]
     )
-    return DBTaskResult.objects.filter(is_not_sent, of_user).order_by("enqueued_at")
+    return Mail.objects.filter(is_not_sent, of_user).order_by("enqueued_at")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
@@ -21,30 +22,35 @@ TEMPLATES = {
 
 
 @task()
-def send(template: str, language: str, to: str, context: dict[str, Any]) -> None:
-    """Send a mail. Raises what the mail server's refusal raises; then the queue tries again."""
-    mail(template, language, to, **context).send()
+def send(template: str, language: str, to: str, context: dict[str, Any]) -> int:
+    """Send a mail, and return that it is one. Raises what the mail server's refusal raises."""
+    return deliver(mail(template, language, to, **context))
 
 
 @task()
-def send_link(link_id: int, language: str) -> None:
+def send_link(link_id: int, language: str) -> int:
     """Send a link, unless a newer one, a new password or a new address has made it void.
 
-    Its secret is made only now, so that it is in no queue; after a failure the next attempt makes
-    another one.
+    Returns how many mails went out.
     """
     link = Link.objects.select_related("user").filter(pk=link_id).first()
-    if link is None:
-        return
-    token = link.renew()
-    if token is None:
-        return
+    # Its secret is made only now, so that it is in no queue; after a failure the next attempt
+    # makes another one.
+    token = link.renew() if link else None
+    if link is None or token is None:
+        return 0
     context = {
         "url": address(Purpose(link.purpose), token),
         "lifetime": LIFETIMES[Purpose(link.purpose)],
         "email": link.user.email,
     }
-    mail(TEMPLATES[Purpose(link.purpose)], language, link.email, **context).send()
+    return deliver(mail(TEMPLATES[Purpose(link.purpose)], language, link.email, **context))
+
+
+def deliver(message: EmailMultiAlternatives) -> int:
+    """Send it, and return that it is one; no connection stays open when a login is refused."""
+    with get_connection() as message.connection:
+        return message.send()
 
 
 @task()

@@ -53,7 +53,7 @@ NOUNS = {
     "passwords": {"policy": set()},
     "pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},
-    "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": set()},
+    "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": {"models"}},
 }
 MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses", "client"}
 

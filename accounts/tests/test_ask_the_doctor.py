@@ -130,7 +130,7 @@ def test_a_mail_server_that_is_away(doctor, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", settings.PORT
 
-    assert doctor() == ["Mail cannot go to 127.0.0.1: ConnectionRefusedError."]
+    assert doctor() == ["Mail cannot go to 127.0.0.1: ConnectionRefusedError: Connection refused."]
 
 
 def test_a_folder_for_mail_that_cannot_be_made(report, settings):
@@ -229,9 +229,11 @@ def test_more_threads_than_the_database_has_connections(doctor, settings):
 
 def test_no_worker_sends_mail(doctor, client, user):
     client.post("/api/v1/auth/forgot-password", {"email": user.email})
-    DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(minutes=6))
+    since = timezone.now() - timedelta(minutes=6)
+    DBTaskResult.objects.update(enqueued_at=since)
 
-    assert doctor() == ["1 mails wait, one for 6 min: is a worker running?"]
+    said = f"Mails that wait: 1, the oldest since {since:%Y-%m-%d %H:%M} UTC. Is a worker running?"
+    assert doctor() == [said]
 
 
 def test_purge_was_never_scheduled(doctor):

@@ -140,7 +140,7 @@ def test_explain_finds_the_mails_that_wait_or_failed(explain, clock, client, mem
     member.post("/api/v1/users/me/change-password", new)
     client.post("/api/v1/auth/resend-verification", {"email": user.email})
     DBTaskResult.objects.filter(args_kwargs__args__0="password_changed").update(
-        status="FAILED", worker_ids=["a", "b"], exception_class_path="smtplib.SMTPDataError"
+        status="FAILED", worker_ids=["a", "b"], traceback="451 4.3.0 Try again later"
     )
 
     lines = [line for line in explain() if line.startswith("The mail ")]
@@ -148,10 +148,10 @@ def test_explain_finds_the_mails_that_wait_or_failed(explain, clock, client, mem
     at = "of 2026-01-01 12:00:00 UTC"
     assert sorted(lines) == [
         (
-            f"The mail password_changed {at} has failed for good, attempts: 2,"
-            " last error smtplib.SMTPDataError."
+            f"The mail notice: password_changed {at} has failed for good, attempts: 2,"
+            " last error 451 4.3.0 Try again later."
         ),
-        f"The mail verify-email {at} waits, attempts: 0.",
+        f"The mail request: verify-email {at} waits, attempts: 0.",
     ]
     deliver()
 

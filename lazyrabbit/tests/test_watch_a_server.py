@@ -68,6 +68,7 @@ def test_the_metrics_of_all_workers_are_added_up(serve):
     assert expected.items() <= found.items()
     assert found["mails_due"] == 1
     assert found["mails_due_seconds"] > 0
+    assert found['mail_attempts_total{outcome="failed"}'] == 0
     assert PERSON["email"] not in text
 
 

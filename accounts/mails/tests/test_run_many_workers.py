@@ -17,7 +17,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.client import Client
 from accounts.mails import flows
-from accounts.mails.models import Link, Purpose
+from accounts.mails.models import Attempts, Link, Purpose
 from accounts.mails.tests.conftest import Server
 from accounts.mails.tests.test_send_what_is_queued import FORGOT, RESET, send_due
 from accounts.users.models import User
@@ -57,6 +57,7 @@ def test_four_workers_send_60_mails_once_each(server, user):
     assert sorted(to for to, _ in server.received) == sorted(
         f"person{number}@example.com" for number in range(60)
     )
+    assert Attempts.objects.values_list("sent", "delayed", "failed").get() == (60, 0, 0)
 
 
 @pytest.mark.postgresql

@@ -17,13 +17,14 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.mails import flows as mails
+from accounts.mails.models import Mail, State
+from accounts.mails.sender import reason
 from accounts.management import configuration
 from accounts.management.configuration import Finding
 from accounts.throttling.models import Counter
 
 Examination = Callable[[], Iterable[Finding]]
 SKEW = 1.0  # Seconds between two clocks from which on limits and tokens are not exact.
-LATE = timedelta(minutes=5)
 TIMEOUT = 5  # Seconds.
 # Who answers, and how many connections an ordinary role may still open beside those of this node,
 # which are known by role, database and address.
@@ -88,11 +89,10 @@ def first_line(error: Exception) -> str:
 def mail_server() -> Iterator[Finding]:
     name = settings.EMAIL_HOST or settings.EMAIL_FILE_PATH or "the console"
     try:
-        server = get_connection(timeout=TIMEOUT)
-        server.open()
-        server.close()
+        with get_connection(timeout=TIMEOUT):
+            pass
     except (OSError, ImproperlyConfigured) as error:
-        yield False, f"Mail cannot go to {name}: {type(error).__name__}."
+        yield False, f"Mail cannot go to {name}: {reason(error)}."
     else:
         yield True, f"Mail goes to {name}, from {settings.DEFAULT_FROM_EMAIL}."
 
@@ -169,16 +169,34 @@ def migrations() -> Iterator[Finding]:
         yield False, f"{len(missing)} migrations are not applied: manage.py migrate does so."
         return
     yield True, "Every migration is applied."
-    yield from examine(jobs)
+    yield from examine(mail_queue, jobs)
+
+
+def mail_queue() -> Iterator[Finding]:
+    backlog = mails.backlog()
+    if backlog.oldest is None:
+        yield True, "No mail waits to be sent."
+    else:
+        since, error = backlog.oldest.enqueued_at, backlog.oldest.last_error
+        said = f"Mails that wait: {backlog.number}, the oldest since {since:%Y-%m-%d %H:%M} UTC."
+        if error:
+            said += f" Its last error: {sentence(error)}"
+        elif backlog.is_late:
+            said += " Is a worker running?"
+        yield not backlog.is_late, said
+    if backlog.failed_in_a_row:
+        last = Mail.objects.in_state(State.FAILED).order_by("-enqueued_at").first()
+        said = f"Mails given up since one was last sent: {backlog.failed_in_a_row}."
+        if last:
+            said += f" The last error: {sentence(last.last_error)}"
+        yield not backlog.is_refused, said
+
+
+def sentence(words: str) -> str:
+    return words if words.endswith(".") else f"{words}."
 
 
 def jobs() -> Iterator[Finding]:
-    due = mails.backlog()
-    if due.seconds > LATE.total_seconds():
-        minutes = due.seconds / 60
-        yield False, f"{due.number} mails wait, one for {minutes:.0f} min: is a worker running?"
-    else:
-        yield True, f"{due.number} mails wait to be sent, none for long."
     forgotten = Counter.objects.filter(resets_at__lt=timezone.now() - timedelta(days=3))
     if forgotten.exists():
         yield False, "manage.py purge has not run for days: schedule it once a day."

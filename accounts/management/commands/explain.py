@@ -6,12 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.devices import device
 from accounts.events.models import Name
 from accounts.mails import flows as mails
-from accounts.mails.models import Link
 from accounts.management.people import describe, instant
 from accounts.passwords import flows as passwords
 from accounts.throttling import flows as throttling
@@ -103,20 +101,10 @@ def unsent(user: User) -> Iterator[str]:
             yield f"No more is sent: {describe(tally)}."
     found = mails.unsent(user)[:NEWEST]
     for mail in found:
-        attempts = len(mail.worker_ids)
-        error = f", last error {mail.exception_class_path}" if mail.exception_class_path else ""
+        error = f", last error {mail.last_error}" if mail.last_error else ""
         yield (
-            f"The mail {kind(mail)} of {instant(mail.enqueued_at)} {STATUSES[mail.status]},"
-            f" attempts: {attempts}{error}."
+            f"The mail {mail.kind} of {instant(mail.enqueued_at)} {STATUSES[mail.status]},"
+            f" attempts: {mail.attempts}{error}."
         )
     if not found:
         yield "No mail to them waits or has failed."
-
-
-def kind(mail: DBTaskResult) -> str:
-    """Return the template of a notice, or what a link is for."""
-    first: str | int = mail.args_kwargs["args"][0]
-    if isinstance(first, str):
-        return first
-    purpose = Link.objects.filter(pk=first).values_list("purpose", flat=True).first()
-    return purpose or "of a link that is void"
