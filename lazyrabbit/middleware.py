@@ -29,6 +29,22 @@ class RequestIDMiddleware:
         return response
 
 
+class WatchedMiddleware:
+    """Answer what watches a node without a look at its ``Host``.
+
+    Prometheus and load balancers ask by the node's own address, which is in no ALLOWED_HOSTS.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.is_watched = re.compile(r"/(metrics|api/health(/ready)?)/?").fullmatch
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if self.is_watched(request.path):
+            request.META["HTTP_HOST"] = settings.HOST  # So nothing below can depend on theirs.
+        return self.get_response(request)
+
+
 class HeadersMiddleware:
     """Send the headers that keep a browser from doing what it should not."""
 

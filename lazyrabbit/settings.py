@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "lazyrabbit.middleware.RequestIDMiddleware",
+    "lazyrabbit.middleware.WatchedMiddleware",
     "lazyrabbit.observation.ObservationMiddleware",
     "lazyrabbit.middleware.HeadersMiddleware",
     "lazyrabbit.pages.ErrorPageMiddleware",
@@ -60,7 +61,7 @@ CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 # HTTPS, and cookies that nothing but this host over HTTPS sets (RFC 6265bis, section 4.1.3.2).
 IS_PRODUCTION = ENVIRONMENT == "production"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
 SECURE_REFERRER_POLICY = "no-referrer"  # headers.py says where not.

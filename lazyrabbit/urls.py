@@ -27,7 +27,7 @@ urlpatterns = [
     re_path(r"^docs/?$", docs, name="docs"),
     re_path(r"^redoc/?$", redoc, name="redoc"),
     re_path(r"^account/(?P<name>[a-z-]+)/?$", PageView.as_view(), name="account"),
-    path("metrics", metrics.view, name="metrics"),
+    re_path(r"^metrics/?$", metrics.view, name="metrics"),
     path("favicon.ico", RedirectView.as_view(url=static(FAVICON))),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -87,6 +88,13 @@ class Server:
         except HTTPError as answer:
             with answer:
                 return answer.code, answer.read().decode()
+
+    def ask_by_address(self, path: str, host: str, **headers: str) -> tuple[int, bytes]:
+        """Ask over plain HTTP and past the proxy, as Prometheus and load balancers do."""
+        with closing(HTTPConnection(self.origin.removeprefix("http://"), timeout=20)) as node:
+            node.request("GET", path, headers={"Host": host, **headers})
+            answer = node.getresponse()
+            return answer.status, answer.read()
 
     def lines(self) -> list[dict]:
         """Stop the server, and return what it logged."""

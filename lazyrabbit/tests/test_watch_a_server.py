@@ -43,6 +43,30 @@ def test_every_line_is_json_and_says_who_asked_for_what(serve):
         assert secret not in json.dumps(lines)
 
 
+def test_what_watches_a_node_may_ask_by_its_address(serve):
+    server = serve(METRICS_TOKEN=TOKEN)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+
+    for path in ("/api/health", "/api/health/", "/api/health/ready", "/api/health/ready/"):
+        expected = server.ask_by_address(path, "accounts.example.com")
+        assert expected[0] == 200
+        for host in ("10.0.0.7:8000", "[::1]:8000", "evil.example", "a b"):
+            assert server.ask_by_address(path, host) == expected
+    for path in ("/metrics", "/metrics/"):
+        status, text = server.ask_by_address(path, "10.0.0.7:8000", **bearer)
+        assert (status, b"database_up 1" in text, b"10.0.0.7" in text) == (200, True, False)
+        assert server.ask_by_address(path, "10.0.0.7:8000")[0] == 401
+
+
+def test_everything_else_wants_a_name_of_the_service(serve):
+    server = serve()
+
+    for path in ("/docs", "/api/v1/users/me", "/api/v1/openapi.json", "/admin/"):
+        secure = {"X-Forwarded-Proto": "https"}
+        status, body = server.ask_by_address(path, "10.0.0.7:8000", **secure)
+        assert (status, json.loads(body)["code"]) == (400, "bad_request"), path
+
+
 def metrics_of(text: str) -> dict[str, float]:
     rows = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in rows}
