@@ -11,8 +11,10 @@ def main() -> None:
         from django.db import OperationalError
 
         from lazyrabbit import env_file
+        from lazyrabbit.logging import print_exception
     except ImportError:
         sys.exit("Django is not installed here: run `pip install -r requirements.txt` first.")
+    sys.excepthook = print_exception
     env_file.load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
     try:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException, ErrorDetail
 
 from lazyrabbit.headers import headers_for
+from lazyrabbit.logging import request_id
 from lazyrabbit.parsers import MAX_BYTES
 from lazyrabbit.problems import CONTENT_TYPE, database_trouble, from_exception, respond
 
@@ -24,7 +25,9 @@ class RequestIDMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request.id = given if WELL_FORMED.fullmatch(given) else uuid4().hex  # type: ignore[attr-defined]
+        token = request_id.set(request.id)  # type: ignore[attr-defined]
         response = self.get_response(request)
+        request_id.reset(token)
         response.headers["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         return response
 

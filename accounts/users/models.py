@@ -180,6 +180,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def __repr__(self) -> str:
+        """Leave the address out: Django's exceptions quote it."""
+        return f"<User: {self.pk}>"
+
     def clean(self) -> None:
         """Bring the address into its canonical spelling; a name of spaces is no name."""
         self.email = type(self).objects.normalize_email(self.email)
