@@ -54,7 +54,9 @@ def ready(request: HttpRequest) -> JsonResponse:
     found = {**checks, "draining": draining.is_set()}
     is_ready = found["database"] and found["migrations"] and not found["draining"]
     status = "ready" if is_ready else "not ready"
-    return JsonResponse({"status": status, "checks": found}, status=200 if is_ready else 503)
+    response = JsonResponse({"status": status, "checks": found}, status=200 if is_ready else 503)
+    response.code = "not_ready"  # type: ignore[attr-defined]
+    return response
 
 
 def check(checks: dict[str, bool]) -> None:

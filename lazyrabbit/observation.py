@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable
 from functools import cache
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
 from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
-from prometheus_client import Histogram
+from prometheus_client import Counter, Histogram
 
 from accounts.clients.addresses import client_address
 
@@ -21,6 +22,12 @@ DURATION = Histogram(
     ["route", "method", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+# Each code from 0 on: to Prometheus, a series that begins with 1 has not risen.
+FAILURES = Counter("http_failures", "Answers of 5xx, by the code of their problem.", ["code"])
+for code in ("error", "unavailable", "overloaded", "not_ready"):
+    FAILURES.labels(code)
+# To be too busy or about to stop is an answer that was meant, and may come in thousands.
+LEVELS = {None: logging.INFO, "overloaded": logging.WARNING, "not_ready": logging.WARNING}
 
 
 @cache
@@ -38,30 +45,42 @@ class ObservationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started = perf_counter()
         response = self.get_response(request)
-        seconds = perf_counter() - started
-        # Neither a path nor a method of a client's own making: each would be a series of its own.
-        route = readable(request.resolver_match.route) if request.resolver_match else "unknown"
-        method = str(request.method) if request.method in METHODS else "other"
-        status = response.status_code
-        DURATION.labels(route, method, status).observe(seconds)
-        milliseconds = round(seconds * 1000, 1)
-        logger.info(
-            "%s %s %s in %s ms",
-            method,
-            route,
-            status,
-            milliseconds,
-            extra={
-                "request_id": request.id,  # type: ignore[attr-defined]
-                **who(request),
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": milliseconds,
-                "address": client_address(request),
-            },
-        )
+        report(request, response, perf_counter() - started)
         return response
+
+
+def report(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    # Neither a path nor a method of a client's own making: each would be a series of its own.
+    route = readable(request.resolver_match.route) if request.resolver_match else "unknown"
+    method = str(request.method) if request.method in METHODS else "other"
+    status, milliseconds = response.status_code, round(seconds * 1000, 1)
+    DURATION.labels(route, method, status).observe(seconds)
+    if code := failure(response):
+        FAILURES.labels(code).inc()
+    logger.log(
+        LEVELS.get(code, logging.ERROR),
+        "%s %s %s in %s ms",
+        method,
+        route,
+        status,
+        milliseconds,
+        extra={
+            "request_id": request.id,  # type: ignore[attr-defined]
+            **who(request),
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": milliseconds,
+            "address": client_address(request),
+        },
+    )
+
+
+def failure(response: HttpResponse) -> str | None:
+    """Return the code of a 5xx; None for every other answer."""
+    if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
+    return getattr(response, "code", "error")
 
 
 def who(request: HttpRequest) -> dict[str, Any]:

@@ -117,7 +117,9 @@ class ProblemHandler(ExceptionHandler):
         if request := self.context["request"]:
             request.accepted_renderer = JSONRenderer()  # Also where the view renders HTML.
         headers = self.get_headers(exc)
-        return Response(data, exc.status_code, headers=headers, content_type=CONTENT_TYPE)
+        response = Response(data, exc.status_code, headers=headers, content_type=CONTENT_TYPE)
+        response.code = data["code"]  # type: ignore[attr-defined]
+        return response
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """Report failures, with a traceback; to be too busy is none, and comes in thousands."""
@@ -130,7 +132,11 @@ def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonRe
     kind = "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     body = problem(request, status, code, detail, kind)
     compact = {"separators": (",", ":")}
-    return JsonResponse(body, json_dumps_params=compact, status=status, content_type=CONTENT_TYPE)
+    response = JsonResponse(
+        body, json_dumps_params=compact, status=status, content_type=CONTENT_TYPE
+    )
+    response.code = code  # type: ignore[attr-defined]
+    return response
 
 
 def from_exception(request: HttpRequest, exception: exceptions.APIException) -> JsonResponse:

@@ -92,7 +92,7 @@ class Server:
     def ask_by_address(self, path: str, host: str, **headers: str) -> tuple[int, bytes]:
         """Ask over plain HTTP and past the proxy, as Prometheus and load balancers do."""
         with closing(HTTPConnection(self.origin.removeprefix("http://"), timeout=20)) as node:
-            node.request("GET", path, headers={"Host": host, **headers})
+            node.request("GET", path, headers=headers | {"Host": host})
             answer = node.getresponse()
             return answer.status, answer.read()
 

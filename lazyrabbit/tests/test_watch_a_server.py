@@ -3,12 +3,18 @@
 import json
 import re
 import signal
+import sqlite3
 import time
+from contextlib import closing
+from threading import Event
 
 import pytest
 from django.db import connection
+from django.urls import path
+from rest_framework.views import APIView
 
-from lazyrabbit import metrics
+from accounts.errors import Overloaded
+from lazyrabbit import health, metrics, urls
 from lazyrabbit.tests.conftest import ROOT
 
 TOKEN = "a token of the metrics"
@@ -43,28 +49,95 @@ def test_every_line_is_json_and_says_who_asked_for_what(serve):
         assert secret not in json.dumps(lines)
 
 
+def test_trouble_with_the_database_can_be_joined_to_its_request(serve, tmp_path):
+    server = serve()
+    with closing(sqlite3.connect(tmp_path / "app.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert server.ask("/api/v1/auth/signup", PERSON, X_Request_ID="troubled-1")[0] == 503
+    server.ask("/api/v1/users/me", X_Request_ID="refused-1")
+
+    lines = server.lines()
+
+    trouble, told = (line for line in lines if line.get("request_id") == "troubled-1")
+    assert (trouble["level"], trouble["logger"]) == ("ERROR", "lazyrabbit.problems")
+    assert trouble["message"].startswith("database_trouble code=")
+    assert (told["level"], told["status"]) == ("ERROR", 503)
+    (refused,) = (line for line in lines if line.get("request_id") == "refused-1")
+    assert (refused["level"], refused["status"]) == ("INFO", 401)
+
+
+class OverloadedView(APIView):
+    authentication_classes = []
+    permission_classes = []
+
+    def get(self, request):
+        raise Overloaded
+
+
+def fail(request):
+    raise ZeroDivisionError
+
+
+urlpatterns = [
+    *urls.urlpatterns,
+    path("api/overloaded", OverloadedView.as_view()),
+    path("fail", fail),
+]
+handler500 = urls.handler500
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "status", "level", "code"),
+    [
+        ("/fail", 500, "ERROR", "error"),
+        ("/api/overloaded", 503, "WARNING", "overloaded"),
+        ("/api/health/ready", 503, "WARNING", "not_ready"),
+        ("/api/v1/users/me", 401, "INFO", None),
+    ],
+)
+def test_a_failure_is_counted_and_stands_out_in_the_log(
+    client, caplog, monkeypatch, address, status, level, code
+):
+    monkeypatch.setattr(health, "draining", Event())
+    health.draining.set()
+    client.raise_request_exception = False
+    caplog.set_level("INFO")
+    before = metrics_of(metrics.rendered().decode())
+
+    assert client.get(address).status_code == status
+
+    (line,) = [record for record in caplog.records if record.name == "lazyrabbit.requests"]
+    assert line.levelname == level
+    after = metrics_of(metrics.rendered().decode())
+    series = [name for name in before if name.startswith("http_failures_total")]
+    risen = [name for name in series if after[name] > before[name]]
+    assert risen == ([f'http_failures_total{{code="{code}"}}'] if code else [])
+
+
 def test_what_watches_a_node_may_ask_by_its_address(serve):
     server = serve(METRICS_TOKEN=TOKEN)
     bearer = {"Authorization": f"Bearer {TOKEN}"}
 
-    for path in ("/api/health", "/api/health/", "/api/health/ready", "/api/health/ready/"):
-        expected = server.ask_by_address(path, "accounts.example.com")
+    for address in ("/api/health", "/api/health/", "/api/health/ready", "/api/health/ready/"):
+        expected = server.ask_by_address(address, "accounts.example.com")
         assert expected[0] == 200
         for host in ("10.0.0.7:8000", "[::1]:8000", "evil.example", "a b"):
-            assert server.ask_by_address(path, host) == expected
-    for path in ("/metrics", "/metrics/"):
-        status, text = server.ask_by_address(path, "10.0.0.7:8000", **bearer)
+            assert server.ask_by_address(address, host) == expected
+    for address in ("/metrics", "/metrics/"):
+        status, text = server.ask_by_address(address, "10.0.0.7:8000", **bearer)
         assert (status, b"database_up 1" in text, b"10.0.0.7" in text) == (200, True, False)
-        assert server.ask_by_address(path, "10.0.0.7:8000")[0] == 401
+        assert server.ask_by_address(address, "10.0.0.7:8000")[0] == 401
 
 
 def test_everything_else_wants_a_name_of_the_service(serve):
     server = serve()
 
-    for path in ("/docs", "/api/v1/users/me", "/api/v1/openapi.json", "/admin/"):
+    for address in ("/docs", "/api/v1/users/me", "/api/v1/openapi.json", "/admin/"):
         secure = {"X-Forwarded-Proto": "https"}
-        status, body = server.ask_by_address(path, "10.0.0.7:8000", **secure)
-        assert (status, json.loads(body)["code"]) == (400, "bad_request"), path
+        status, body = server.ask_by_address(address, "10.0.0.7:8000", **secure)
+        assert (status, json.loads(body)["code"]) == (400, "bad_request"), address
 
 
 def metrics_of(text: str) -> dict[str, float]:
