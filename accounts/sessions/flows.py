@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotAuthenticated
 
 from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
-from accounts.events.models import Event, Name, describe
+from accounts.events.models import Event, Name, describe, publish
 from accounts.mails import flows as mails
 from accounts.mails.models import Link
 from accounts.sessions.models import Session, SessionQuerySet, expiry
@@ -150,7 +150,7 @@ def parse_access(access_token: str | None, *, or_none: bool) -> AccessToken | No
 
 
 @transaction.atomic
-def end(sessions: SessionQuerySet, client: Client) -> int:
+def end(sessions: SessionQuerySet, client: Client, *, is_published: bool = True) -> int:
     """End the live ones of these sessions, each with its event, and return how many there were.
 
     The rows are locked first, so that a session that ends twice at once is recorded once.
@@ -158,9 +158,8 @@ def end(sessions: SessionQuerySet, client: Client) -> int:
     live = sessions.live().order_by("pk").select_for_update(no_key=True, of=("self",))
     owners = dict(live.values_list("pk", "user_id"))
     Session.objects.filter(pk__in=owners).revoke()
-    Event.objects.write(
-        describe(Name.SESSION_ENDED, client, user_id, pk) for pk, user_id in owners.items()
-    )
+    events = (describe(Name.SESSION_ENDED, client, user_id, pk) for pk, user_id in owners.items())
+    Event.objects.write(events, is_published=is_published)
     return len(owners)
 
 
@@ -180,11 +179,17 @@ def end_everywhere(users: list[int], client: Client) -> int:
 
 
 def end_all(sessions: SessionQuerySet, client: Client) -> int:
-    """End however many sessions there are, in batches, and return how many were live."""
+    """End however many sessions there are, in batches, and return how many were live.
+
+    Each has its event in the audit log; the process's own log has one line for all of them.
+    """
     ended, batch = 0, sessions.live().order_by("pk")
-    while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
-        ended += end(Session.objects.filter(pk__in=pks), client)
-        batch = batch.filter(pk__gt=pks[-1])
+    try:
+        while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
+            ended += end(Session.objects.filter(pk__in=pks), client, is_published=False)
+            batch = batch.filter(pk__gt=pks[-1])
+    finally:  # Also of what was ended when it is interrupted.
+        publish(describe(Name.SESSION_ENDED, client, sessions_ended=ended), ended)
     return ended
 
 

@@ -11,10 +11,12 @@ from django.utils import timezone
 from prometheus_client import metrics
 
 from accounts.errors import TooManyAttempts
-from accounts.throttling.limits import Limit
+from accounts.throttling.limits import NAMES, Limit
 from accounts.throttling.models import Counter
 
 REFUSALS = metrics.Counter("limits_reached", "Attempts refused, by limit.", ["limit"])
+for name in NAMES:  # From 0 on: to Prometheus, a series that begins with 1 has not risen.
+    REFUSALS.labels(name)
 # Writes into the audit log that the limit of this name was reached.
 Report = Callable[[str], None]
 

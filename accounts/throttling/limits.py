@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+# The settings that are limits.
+NAMES = [name for name in dir(settings) if "_RATE_" in name]
+
 
 class Limit(NamedTuple):
     """At most so many in a period, for one subject: one account in one network, say."""

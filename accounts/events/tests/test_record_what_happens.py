@@ -8,11 +8,12 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from accounts.events.models import Event, Name
+from accounts.events.models import REASONS, Event, Name
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
 ROOT = Path(__file__).parent.parent.parent.parent
+DOCUMENTED = (ROOT / "docs/events.md").read_text()
 V1 = "/api/v1"
 SIGNIN = f"{V1}/auth/signin"
 ME = f"{V1}/users/me"
@@ -29,10 +30,17 @@ def names() -> list[str]:
 
 
 def test_the_documentation_names_every_event():
-    text = (ROOT / "docs/events.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", DOCUMENTED, re.MULTILINE) != []
+    assert set(re.findall(r"^\| `(\w+)` \|", DOCUMENTED, re.MULTILINE)) == set(Name.values)
 
-    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) != []
-    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(Name.values)
+
+def test_the_documentation_and_the_metrics_name_every_reason():
+    row = re.search(r"^\| `signin_failed` .*`reason` .*?: (.*) \|$", DOCUMENTED, re.MULTILINE)[1]
+    code = "".join(path.read_text() for path in (ROOT / "accounts").glob("*/flows.py"))
+    recorded = " ".join(re.findall(r"\breason ?= ?(.*)", code))
+
+    assert set(re.findall(r"`(\w+)`", row)) == set(REASONS[Name.SIGNIN_FAILED])
+    assert set(re.findall(r'"(\w+)"', recorded)) == set(REASONS[Name.SIGNIN_FAILED])
 
 
 def test_an_event_says_who_and_from_where(client, user):

@@ -5,9 +5,13 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.forms import model_to_dict
 from django.utils import timezone
+from prometheus_client import REGISTRY
 
-from accounts.clients.client import Client
+from accounts.clients.client import COMMAND, Client
+from accounts.events.models import Event, Name
 from accounts.management.commands import purge
 from accounts.sessions import flows
 from accounts.sessions.models import Session
@@ -91,6 +95,49 @@ def test_everybody_is_signed_out(sign_in, add_session, monkeypatch):
     assert member.get("/api/v1/users/me").status_code == 401
     assert not Session.objects.live().exists()
     assert Session.objects.get(pk=ended.pk).revoked_at == ended.revoked_at
+
+
+def counted() -> float:
+    labels = {"event": "session_ended", "reason": ""}
+    return REGISTRY.get_sample_value("events_total", labels)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thousands_of_sessions_end_in_one_line_of_the_log(user, add_session, caplog):
+    caplog.set_level("INFO")
+    number = 2 * flows.BATCH + 1
+    session = add_session()
+    fields = model_to_dict(session) | {"user": user, "created_at": session.created_at}
+    Session.objects.bulk_create(Session(**fields) for _ in range(number - 1))
+    before = counted()
+
+    assert run("end_sessions", "--all") == f"{number} sessions ended.\n"
+
+    (line,) = [record for record in caplog.records if getattr(record, "event", "")]
+    assert (line.event, line.user_id, line.session_id) == ("session_ended", None, None)
+    assert line.details == {"by": "command", "sessions_ended": number}
+    assert counted() - before == number
+    events = Event.objects.filter(name=Name.SESSION_ENDED, user=user)
+    assert events.values("session_id").distinct().count() == events.count() == number
+
+
+def test_what_was_ended_before_the_database_failed_is_told(add_session, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(flows, "BATCH", 2)
+    for _ in range(5):
+        add_session()
+    updates = iter(range(10))
+
+    def fail_at_the_second_batch(execute, sql, *arguments):
+        if sql.startswith("UPDATE") and next(updates) == 1:
+            raise OperationalError("The server closed the connection.")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(fail_at_the_second_batch), pytest.raises(OperationalError):
+        flows.end_all(Session.objects.all(), COMMAND)
+
+    assert [record.details["sessions_ended"] for record in caplog.records] == [2]
+    assert Session.objects.live().count() == 3
 
 
 @pytest.mark.parametrize(
