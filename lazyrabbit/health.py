@@ -46,17 +46,26 @@ def ready(request: HttpRequest) -> JsonResponse:
 
     Mail in trouble is told and is no reason for a 503: it would take every node out at once.
     """
+    found = examine()
+    is_ready = should_serve(found)
+    status = "ready" if is_ready else "not ready"
+    response = JsonResponse({"status": status, "checks": found}, status=200 if is_ready else 503)
+    response.code = "not_ready"  # type: ignore[attr-defined]
+    return response
+
+
+def should_serve(found: dict[str, bool]) -> bool:
+    return found["database"] and found["migrations"] and not found["draining"]
+
+
+def examine() -> dict[str, bool]:
+    """Return what is well with this node; what cannot be found out within a second is not."""
     checks = {"database": False, "migrations": False, "mail": False}
     checking: Future[None] = checker.submit(check, checks)
     with suppress(TimeoutError):
         checking.result(PATIENCE)
     checking.cancel()  # If its turn has not come yet.
-    found = {**checks, "draining": draining.is_set()}
-    is_ready = found["database"] and found["migrations"] and not found["draining"]
-    status = "ready" if is_ready else "not ready"
-    response = JsonResponse({"status": status, "checks": found}, status=200 if is_ready else 503)
-    response.code = "not_ready"  # type: ignore[attr-defined]
-    return response
+    return {**checks, "draining": draining.is_set()}
 
 
 def check(checks: dict[str, bool]) -> None:

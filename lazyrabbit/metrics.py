@@ -1,29 +1,44 @@
 """Metrics for Prometheus, of all processes of a node together."""
 
 import json
+import math
 import os
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from hmac import compare_digest
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from accounts.backups.flows import last_backup_at
 from accounts.mails import flows as mails
 from accounts.mails.models import Attempts, Outcome
 from accounts.sessions.models import Session
-from lazyrabbit import problems
+from accounts.throttling.models import Counter
+from lazyrabbit import health, problems
 
 MINUTE = 60  # In seconds.
 FEW = 100_000  # Rows that are counted; of more, PostgreSQL's own estimate will do.
+
+
+class NodeCollector(Collector):
+    """What is true of this node now."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily("clock_seconds", "The time by its clock.", time.time())
+        is_ready = health.should_serve(health.examine())
+        yield GaugeMetricFamily("node_ready", "Whether it should be sent requests.", is_ready)
 
 
 class DatabaseCollector(Collector):
@@ -33,6 +48,7 @@ class DatabaseCollector(Collector):
         try:
             backlog, attempts = mails.backlog(), Attempts.objects.total()
             live = cache.get_or_set("sessions_live", sessions_live, MINUTE)
+            backup_at, over_at = last_backup_at(), oldest_over_at()
         except Error:
             yield GaugeMetricFamily("database_up", "Whether the database answers.", 0)
             return
@@ -47,6 +63,21 @@ class DatabaseCollector(Collector):
             counted.add_metric([outcome], getattr(attempts, outcome))
         yield counted
         yield GaugeMetricFamily("sessions_live", "Sessions that have not ended.", live or 0)
+        # Without any it is infinitely long ago, so that the same alert tells.
+        age = seconds_since(backup_at) if backup_at else math.inf
+        yield GaugeMetricFamily("backup_age_seconds", "Since the last backup; or +Inf.", age)
+        over = seconds_since(over_at) if over_at else 0
+        yield GaugeMetricFamily("purge_due_seconds", "For how long a purge had work.", over)
+
+
+def oldest_over_at() -> datetime | None:
+    """Return since when the oldest counter is over, which the next purge deletes."""
+    oldest: datetime | None = Counter.objects.over().aggregate(at=Min("resets_at"))["at"]
+    return oldest
+
+
+def seconds_since(instant: datetime) -> float:
+    return (timezone.now() - instant).total_seconds()
 
 
 def sessions_live() -> int:
@@ -77,6 +108,7 @@ def view(request: HttpRequest) -> HttpResponseBase:
 
 def rendered() -> bytes:
     registry = CollectorRegistry()
+    registry.register(NodeCollector())
     registry.register(DatabaseCollector())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # Under gunicorn.
         MultiProcessCollector(registry)

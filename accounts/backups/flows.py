@@ -1,6 +1,7 @@
 """Back up the database, restore it, and begin anew after it was set back by other means."""
 
 import json
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,8 @@ def place() -> str:
 def back_up(folder: Path, keep_days: int | None = None) -> Path:
     """Return the new backup, checked, after which those older than ``keep_days`` are removed.
 
-    Raises BackupError or OSError; then the folder holds what it held.
+    Raises BackupError or OSError; then the folder holds what it held. Raises the database's error
+    if the backup is there and cannot be recorded.
     """
     tool = engine()
 
@@ -45,9 +47,16 @@ def back_up(folder: Path, keep_days: int | None = None) -> Path:
         tool.check(part)
 
     file = files.write(folder, tool.SUFFIX, fill)
+    Event.objects.record(Name.BACKUP_MADE, COMMAND, backup=file.name)
     if keep_days is not None:
         files.remove_older(file, keep_days)
     return file
+
+
+def last_backup_at() -> datetime | None:
+    """Return when the database was last backed up, on whichever machine; None if never."""
+    made = Event.objects.filter(name=Name.BACKUP_MADE).order_by("-id")
+    return made.values_list("created_at", flat=True).first()
 
 
 def restore(file: Path) -> None:

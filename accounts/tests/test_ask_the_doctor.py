@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from accounts.events.models import Event, Name
 from accounts.management.commands import doctor as command
 from accounts.throttling.models import Counter
 
@@ -240,6 +241,23 @@ def test_purge_was_never_scheduled(doctor):
     Counter.objects.create(key="x", count=1, resets_at=timezone.now() - timedelta(days=4))
 
     assert doctor() == ["manage.py purge has not run for days: schedule it once a day."]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (None, ["No backup was ever made: schedule manage.py backup."]),
+        (30, ["The last backup was made 30 h ago."]),
+        (25, []),
+    ],
+)
+def test_no_backup_for_a_day_in_production(doctor, settings, hours, said):
+    settings.IS_PRODUCTION = True
+    for age in [] if hours is None else [hours + 100, hours]:
+        made_at = timezone.now() - timedelta(hours=age)
+        Event.objects.create(name=Name.BACKUP_MADE, created_at=made_at)
+
+    assert [line for line in doctor() if "backup" in line] == said
 
 
 @pytest.mark.django_db(transaction=True)

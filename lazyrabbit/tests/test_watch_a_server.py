@@ -1,20 +1,28 @@
 """What an operator sees of a production server: its log, its metrics, whether it is ready."""
 
 import json
+import math
 import re
 import signal
 import sqlite3
+import threading
 import time
 from contextlib import closing
-from threading import Event
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.urls import path
+from django.utils import timezone
+from rest_framework.exceptions import APIException
 from rest_framework.views import APIView
 
-from accounts.errors import Overloaded
-from lazyrabbit import health, metrics, urls
+from accounts import errors
+from accounts.events.models import REASONS, Event, Name
+from accounts.throttling.models import Counter
+from lazyrabbit import health, metrics, options, problems, urls
+from lazyrabbit.observation import FAILURES
 from lazyrabbit.tests.conftest import ROOT
 
 TOKEN = "a token of the metrics"
@@ -71,7 +79,7 @@ class OverloadedView(APIView):
     permission_classes = []
 
     def get(self, request):
-        raise Overloaded
+        raise errors.Overloaded
 
 
 def fail(request):
@@ -98,22 +106,24 @@ handler500 = urls.handler500
     ],
 )
 def test_a_failure_is_counted_and_stands_out_in_the_log(
-    client, caplog, monkeypatch, address, status, level, code
+    caplog, monkeypatch, address, status, level, code
 ):
-    monkeypatch.setattr(health, "draining", Event())
+    monkeypatch.setattr(health, "draining", threading.Event())
     health.draining.set()
-    client.raise_request_exception = False
     caplog.set_level("INFO")
-    before = metrics_of(metrics.rendered().decode())
+    before = counted()
 
-    assert client.get(address).status_code == status
+    assert Client(raise_request_exception=False).get(address).status_code == status
 
     (line,) = [record for record in caplog.records if record.name == "lazyrabbit.requests"]
     assert line.levelname == level
-    after = metrics_of(metrics.rendered().decode())
-    series = [name for name in before if name.startswith("http_failures_total")]
-    risen = [name for name in series if after[name] > before[name]]
-    assert risen == ([f'http_failures_total{{code="{code}"}}'] if code else [])
+    after = counted()
+    assert [name for name in after if after[name] > before[name]] == ([code] if code else [])
+
+
+def counted() -> dict[str, float]:
+    samples = [sample for metric in FAILURES.collect() for sample in metric.samples]
+    return {s.labels["code"]: s.value for s in samples if s.name == "http_failures_total"}
 
 
 def test_what_watches_a_node_may_ask_by_its_address(serve):
@@ -166,7 +176,34 @@ def test_the_metrics_of_all_workers_are_added_up(serve):
     assert found["mails_due"] == 1
     assert found["mails_due_seconds"] > 0
     assert found['mail_attempts_total{outcome="failed"}'] == 0
+    assert found["backup_age_seconds"] == math.inf  # There never was one.
+    assert abs(found["clock_seconds"] - time.time()) < 5
+    assert (found["node_ready"], found["purge_due_seconds"]) == (1, 0)
     assert PERSON["email"] not in text
+
+
+def test_whatever_can_be_counted_is_there_with_0_before_it_happens(serve):
+    server = serve(METRICS_TOKEN=TOKEN)
+
+    _, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
+
+    reasons = {name: REASONS.get(name, ("",)) for name in Name}
+    expected = {
+        *(f'events_total{{event="{n}",reason="{r}"}}' for n in reasons for r in reasons[n]),
+        *(f'limits_reached_total{{limit="{n}"}}' for n in dir(options) if "_RATE_" in n),
+        *(f'http_failures_total{{code="{error.default_code}"}}' for error in failures()),
+    }
+    found = {name: value for name, value in metrics_of(text).items() if "_total{" in name}
+    assert len(expected) > 30
+    assert expected <= found.keys()
+    assert set(found.values()) == {0}
+
+
+def failures() -> list[type[APIException]]:
+    """Return every error of our own that is a 5xx."""
+    own = [*vars(errors).values(), *vars(problems).values(), APIException]
+    kinds = [kind for kind in own if isinstance(kind, type) and issubclass(kind, APIException)]
+    return [kind for kind in kinds if kind.status_code >= 500]
 
 
 def test_a_worker_that_takes_anothers_place_goes_on_with_its_counts(serve):
@@ -221,6 +258,23 @@ def test_the_dashboard_asks_for_metrics_that_there_are(serve):
     assert len(names) >= 9
     known = set(re.findall(r"^(\w+)[{ ]", text, re.MULTILINE)) | {"limits_reached_total"}
     assert names <= known
+
+
+@pytest.mark.django_db
+def test_what_should_have_been_done_long_ago_is_told_in_seconds():
+    def ago(**time) -> datetime:
+        return timezone.now() - timedelta(**time)
+
+    for days in (5, 2):
+        Event.objects.create(name=Name.BACKUP_MADE, created_at=ago(days=days))
+    for days in (1, 4, -1):
+        Counter.objects.create(key=str(days), count=1, resets_at=ago(days=days))
+
+    found = metrics_of(metrics.rendered().decode())
+
+    day = 24 * 60 * 60
+    assert found["backup_age_seconds"] == pytest.approx(2 * day, abs=60)
+    assert found["purge_due_seconds"] == pytest.approx(4 * day, abs=60)
 
 
 @pytest.mark.postgresql

@@ -177,7 +177,8 @@ def snapshot(tmp_path_factory):
     folder = tmp_path_factory.mktemp("snapshot")
     place = new_place(folder)
     place.fill()
-    yield Snapshot(place.back_up(folder / "backups"), place.rows())
+    rows = place.rows()  # That the backup was made is recorded after it.
+    yield Snapshot(place.back_up(folder / "backups"), rows)
     place.close()
 
 

@@ -1,5 +1,6 @@
 """How an operator backs the database up, while people use it."""
 
+import json
 import os
 import re
 import stat
@@ -83,6 +84,57 @@ def test_a_backup_holds_whole_transactions_while_people_sign_up(make_place, tmp_
     assert sorted(restored.column(signed_up)) == sorted(people)
     mails = restored.column("SELECT id FROM django_tasks_database_dbtaskresult")
     assert len(mails) == len(people)
+
+
+MADE = "SELECT details FROM events WHERE name = 'backup_made' ORDER BY id"
+
+
+def made(place) -> list[dict]:
+    """Return the details of each backup that the database knows of."""
+    return [json.loads(row) if isinstance(row, str) else row for row in place.column(MADE)]
+
+
+def test_a_backup_is_recorded_in_what_was_backed_up(place, tmp_path):
+    place.fill()
+    assert made(place) == []
+
+    file = place.back_up(tmp_path / "backups")
+    assert made(place) == [{"by": "command", "backup": file.name}]
+    status, printed, _ = place.run("backup", "--record")
+
+    assert (status, printed) == (0, "It is recorded that a backup was made.\n")
+    assert made(place) == [{"by": "command", "backup": file.name}, {"by": "command"}]
+    assert listed(tmp_path / "backups") == [file.name]
+    place.restore(file)
+    assert made(place) == []  # Of what came after the backup the restored database knows nothing.
+
+
+def test_a_backup_that_failed_is_not_recorded(place, full_disk, tmp_path):
+    place.fill()
+
+    assert place.run("backup", str(tmp_path / "backups"), preexec_fn=full_disk)[0] == 1
+
+    assert made(place) == []
+
+
+def test_a_backup_that_cannot_be_recorded_is_there_and_one_line_says_so(place, tmp_path):
+    place.fill()
+    place.execute("ALTER TABLE events RENAME TO lost")
+
+    status, printed, said = place.run("backup", str(tmp_path / "backups"))
+
+    assert (status, printed, len(listed(tmp_path / "backups"))) == (1, "", 1)
+    assert re.fullmatch(
+        r"CommandError: The backup is made and could not be recorded\. .*\bevents\b.*\n", said
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--record", "backups"]])
+def test_a_backup_is_made_or_recorded(place, tmp_path, arguments):
+    status, printed, said = place.run("backup", *arguments)
+
+    assert (status, printed) == (2, "")
+    assert "usage: manage.py backup" in said
 
 
 def test_two_backups_at_once_are_two_good_backups(snapshot, make_place, tmp_path):

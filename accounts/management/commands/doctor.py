@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts.backups.flows import last_backup_at
 from accounts.mails import flows as mails
 from accounts.mails.models import Mail, State
 from accounts.mails.sender import reason
@@ -41,6 +42,7 @@ CONNECTIONS = """
     FROM pg_stat_activity own, pg_stat_activity other
     WHERE own.pid = pg_backend_pid()
 """
+BACKUP_LATE = timedelta(hours=26)  # One a night, at an hour that varies and takes its time.
 
 
 class Command(BaseCommand):
@@ -169,7 +171,7 @@ def migrations() -> Iterator[Finding]:
         yield False, f"{len(missing)} migrations are not applied: manage.py migrate does so."
         return
     yield True, "Every migration is applied."
-    yield from examine(mail_queue, jobs)
+    yield from examine(mail_queue, jobs, backups)
 
 
 def mail_queue() -> Iterator[Finding]:
@@ -202,3 +204,15 @@ def jobs() -> Iterator[Finding]:
         yield False, "manage.py purge has not run for days: schedule it once a day."
     else:
         yield True, "manage.py purge leaves nothing old behind."
+
+
+def backups() -> Iterator[Finding]:
+    """Look for a backup within a day where there is something to lose."""
+    made_at = last_backup_at()
+    if made_at is None:
+        yield not settings.IS_PRODUCTION, "No backup was ever made: schedule manage.py backup."
+        return
+    age = timezone.now() - made_at
+    hours = age.total_seconds() / 3600
+    is_right = age < BACKUP_LATE or not settings.IS_PRODUCTION
+    yield is_right, f"The last backup was made {hours:.0f} h ago."
