@@ -246,8 +246,10 @@ class Node:
     def post(self, path: str, body: dict[str, Any]) -> tuple[int, Any]:
         return self.send("POST", path, body)
 
-    def send(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
-        headers = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
+    def send(
+        self, method: str, path: str, body: Any = None, token: str = "", **headers: str
+    ) -> tuple[int, Any]:
+        headers |= {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         content = None if body is None else json.dumps(body)
