@@ -73,6 +73,7 @@ def test_only_a_refusal_of_the_recipient_is_final(refusing, server, caplog, step
     mail = refusing(step, answer)
 
     assert (mail.state, mail.last_error, mail.attempts) == (state, answer, 1)
+    assert (mail.finished_at is None) is (state == State.DELAYED)
     assert attempts() == {"sent": 0, "delayed": 0, "failed": 0} | {state.value: 1}
     (line,) = [record for record in caplog.records if record.name == "accounts.mails.sender"]
     assert line.levelno == (logging.ERROR if state == State.FAILED else logging.WARNING)
