@@ -63,10 +63,12 @@ class Answer(NamedTuple):
 class Nginx:
     """A process of its own in a folder of its own; ``send`` returns the answer."""
 
-    def __init__(self, folder: Path, nodes: list[int], **replaced: str) -> None:
+    def __init__(self, folder: Path, nodes: list[int], cdn: str = "", **replaced: str) -> None:
         self.folder = folder
         self.plain_port, self.tls_port = free_port(), free_port()
         self.install(nodes, replaced)
+        if cdn:
+            (folder / "accounts/cdn.conf").write_text(cdn)
         self.process = subprocess.Popen(self.command(), stderr=subprocess.DEVNULL)
         self.wait()
 
@@ -111,12 +113,13 @@ class Nginx:
             time.sleep(0.05)
         raise AssertionError((self.folder / "error.log").read_text())
 
-    def connect(self, *, tls: bool = True) -> http.client.HTTPConnection:
+    def connect(self, *, tls: bool = True, source: str = "127.0.0.1") -> http.client.HTTPConnection:
+        options: dict[str, Any] = {"timeout": 30, "source_address": (source, 0)}
         if not tls:
-            return http.client.HTTPConnection("127.0.0.1", self.plain_port, timeout=30)
+            return http.client.HTTPConnection("127.0.0.1", self.plain_port, **options)
         context = ssl.create_default_context(cafile=self.folder / "tls/accounts.crt")
         context.check_hostname = False  # The certificate is the name's, the connection is local.
-        return http.client.HTTPSConnection("127.0.0.1", self.tls_port, timeout=30, context=context)
+        return http.client.HTTPSConnection("127.0.0.1", self.tls_port, context=context, **options)
 
     def send(
         self,
@@ -124,10 +127,9 @@ class Nginx:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        *,
-        tls: bool = True,
+        **options: Any,
     ) -> Answer:
-        with closing(self.connect(tls=tls)) as connection:
+        with closing(self.connect(**options)) as connection:
             if isinstance(body, dict):
                 body = json.dumps(body)
             sent = {"Host": NAME, "Content-Type": "application/json", **(headers or {})}
