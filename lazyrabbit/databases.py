@@ -7,7 +7,7 @@ from dj_database_url import DBConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 # In milliseconds. Only what changes whole tables may take its time.
-UNBOUNDED = {"migrate", "restore", "restored"}
+UNBOUNDED = {"migrate", "restore", "restored", "loaddata"}
 STATEMENT = 0 if UNBOUNDED.intersection(sys.argv[1:2]) else 3000
 
 

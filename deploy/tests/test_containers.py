@@ -98,7 +98,7 @@ def test_nginx_takes_the_nodes_of_the_containers(nginx, stub):
 def test_what_nginx_is_given_is_there():
     for volume in SERVICES["nginx"]["volumes"]:
         source = volume.partition(":")[0]
-        assert source == "./tls" or (DEPLOY / source).exists()
+        assert source in ("./tls", "./acme") or (DEPLOY / source).exists()
 
 
 def test_no_secret_is_written_down():
