@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -34,6 +35,10 @@ class HealthView(APIView):
         It looks at nothing else: a database in trouble is no reason to kill the process.
         """
         return Response({"status": "healthy"})
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Answer with the allowed methods."""
+        return Response(status=204)
 
 
 # When the database hangs, it is this thread that waits, and whoever asks is answered all the same.

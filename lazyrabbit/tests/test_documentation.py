@@ -54,8 +54,34 @@ def test_a_stale_token_does_not_close_the_documentation(client):
 def test_nothing_tells_what_its_serializers_and_parsers_are(client):
     answer = client.options("/api/health")
 
-    assert answer.status_code == 405
-    assert "parses" not in answer.json()
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/account/reset-password",
+        "/admin/",
+        "/admin/login/",
+        "/api/health",
+        "/api/health/ready",
+        "/api/v1/auth/signin",
+        "/api/v1/openapi.json",
+        "/api/v1/users/me",
+        "/api/v1/users/me/sessions/15811b57-a172-47dc-99ba-0896ae884b36",
+        "/docs",
+        "/metrics",
+        "/redoc",
+    ],
+)
+def test_options_is_answered_where_allow_names_it(client, address):
+    refused, answer = client.put(address), client.options(address)
+
+    for allowed in {refused.headers.get("Allow"), answer.headers.get("Allow")} - {None}:
+        assert ("OPTIONS" in allowed) == (answer.status_code != 405)
 
 
 def test_the_admin_is_found_without_its_slash(client):
