@@ -72,6 +72,7 @@ def write_problem(client: socket.socket, status: int, reason: str, message: str)
     told = {
         **headers.API,
         "Connection": "close",
+        "X-Request-ID": body["request_id"],
         "Content-Type": "application/problem+json",
         "Content-Length": len(content),
     }

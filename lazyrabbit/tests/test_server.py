@@ -134,6 +134,15 @@ def test_what_is_not_even_http_is_a_problem_too(send):
         assert b"canary" not in body
 
 
+def test_what_reaches_no_view_has_a_request_id_too(send, port):
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
+        server.request("GET", "/", headers={"Authorization": "a" * 9000})
+        answer = server.getresponse()
+        body = json.load(answer)
+
+    assert (answer.status, answer.headers["X-Request-ID"]) == (431, body["request_id"])
+
+
 @pytest.mark.parametrize(
     ("path", "content_type", "expected"),
     [
