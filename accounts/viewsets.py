@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import ViewSet
 
 from accounts.clients.client import Client
@@ -20,7 +20,7 @@ Method = TypeVar("Method", bound=Callable[..., Response])
 
 def operation(  # noqa: PLR0913, PLR0917 (the columns of a table)
     takes: type[Serializer[Any]] | None = None,
-    answers: type[Serializer[Any]] | None = None,
+    answers: type[Serializer[Any]] | BaseSerializer[Any] | None = None,
     status: int = 200,
     errors: tuple[type[APIException], ...] = (),
     asks: type[Serializer[Any]] | None = None,

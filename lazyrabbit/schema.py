@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular import openapi
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import ResolvedComponent, is_list_serializer
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_standardized_errors.openapi_utils import get_serializer_field_error_codes
 from drf_standardized_errors.types import Error
@@ -40,6 +40,14 @@ PROBLEM = {
     },
     "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
 }
+# What the header of an answer says; those of one status only are named below.
+HEADERS = {
+    "X-Request-ID": ("The id of this request: quote it when you report a fault.", STRING),
+    "WWW-Authenticate": ("How to authenticate (RFC 9110, section 11.6.1).", STRING),
+    "Allow": ("The methods that are allowed here.", STRING),
+    "Retry-After": ("In how many seconds to try again.", {"type": "integer", "minimum": 0}),
+}
+HEADER_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
 # Whatever the operation, its host, its method and its body can be wrong, and so can we.
 ANYWHERE = [
     (400, "bad_request", "The request is malformed."),
@@ -47,6 +55,7 @@ ANYWHERE = [
     (405, "method_not_allowed", "This method is not allowed here."),
     (411, "length_required", "Send a Content-Length header."),
     (413, "body_too_large", "The request body is too large."),
+    (414, "bad_request", "The request is malformed or too large."),
     (431, "bad_request", "The request is malformed or too large."),
     (500, "error", "Something went wrong on our side."),
     (503, problems.Unavailable.default_code, problems.Unavailable.default_detail),
@@ -69,6 +78,24 @@ class AutoSchema(openapi.AutoSchema):
 
     def get_operation_id(self) -> str:
         return str(super().get_operation_id()).removesuffix("_create")
+
+    def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        """Say of an open operation that it is open, instead of saying nothing."""
+        operation: dict[str, Any] | None = super().get_operation(*args)
+        if operation and operation.get("security", [{}]) == [{}]:
+            operation["security"] = []
+        return operation
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        """Take an answer for a list where it says ``many=True``, whatever its method is called."""
+        answers = self.get_response_serializers() if serializer is None else serializer
+        first = next(iter(answers.values())) if isinstance(answers, dict) else answers
+        return bool(is_list_serializer(first))
+
+    def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
+        """Add what a field of ours says of itself: lengths and formats that others check."""
+        meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
+        return {**meta, **getattr(field, "described", {})}
 
     def get_summary(self) -> str | None:
         """Return the first line of the docstring; the rest is the description."""
@@ -93,7 +120,31 @@ class AutoSchema(openapi.AutoSchema):
         for example in self._examples():
             examples[example["status"]].setdefault(example["code"], {"value": example})
         answers = {str(status): self._problem(status, examples[status]) for status in examples}
-        return {**super()._get_response_bodies(direction), **dict(sorted(answers.items()))}
+        answers = {**super()._get_response_bodies(direction), **dict(sorted(answers.items()))}
+        return {
+            status: {**answer, "headers": self._headers(int(status))}
+            for status, answer in answers.items()
+        }
+
+    def _headers(self, status: int) -> dict[str, Any]:
+        """Describe the headers that every answer of this status has."""
+        names = ["X-Request-ID", *([HEADER_OF[status]] if status in HEADER_OF else [])]
+        return {name: self._header(name) for name in names}
+
+    def _header(self, name: str) -> dict[str, str]:
+        description, schema = HEADERS[name]
+        return self._component(
+            ResolvedComponent.HEADER,
+            name,
+            {"description": description, "required": True, "schema": schema},
+        )
+
+    def _component(self, kind: str, name: str, schema: dict[str, Any]) -> dict[str, str]:
+        """Register a component, once for all operations, and return the reference to it."""
+        component = ResolvedComponent(name, kind, deepcopy(schema), object=name)
+        self.registry.register_on_missing(component)
+        reference: dict[str, str] = component.ref
+        return reference
 
     def _takes(self) -> Any:
         return getattr(self._method(), "takes", None)
@@ -125,15 +176,9 @@ class AutoSchema(openapi.AutoSchema):
 
     def _problem(self, status: int, examples: dict[str, Any]) -> dict[str, Any]:
         """Describe the problems of one status: which codes they have, and an example of each."""
-        component = ResolvedComponent(
-            name="Problem",
-            type=ResolvedComponent.SCHEMA,
-            object="Problem",
-            schema=deepcopy(PROBLEM),
-        )
-        self.registry.register_on_missing(component)
+        reference = self._component(ResolvedComponent.SCHEMA, "Problem", PROBLEM)
         code = {"type": "string", "enum": sorted(examples)}
-        schema = {"allOf": [component.ref, {"properties": {"code": code}}]}
+        schema = {"allOf": [reference, {"properties": {"code": code}}]}
         return {
             "description": HTTPStatus(status).phrase,
             "content": {problems.CONTENT_TYPE: {"schema": schema, "examples": examples}},

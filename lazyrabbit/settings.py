@@ -188,6 +188,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Lazy Rabbit accounts",
     "DESCRIPTION": "Sign up, sign in, and look after your account and its sessions.",
     "VERSION": "1.0.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "OAS_VERSION": "3.1.0",  # Its schemas are JSON Schema, so any validator reads them.
+    "SERVERS": [{"url": "/", "description": "The host that this schema came from."}],
     "SCHEMA_PATH_PREFIX": r"/api/(v1/)?",
     "PREPROCESSING_HOOKS": ["lazyrabbit.schema.without_trailing_slash"],
     "SERVE_INCLUDE_SCHEMA": False,

@@ -8,7 +8,13 @@ from rest_framework import serializers
 from accounts.passwords.serializers import NewPasswordSerializer
 from accounts.sessions import serializers as sessions
 from accounts.users import serializers as users
-from accounts.users.fields import EmailField, FullNameField, PasswordField, StringField
+from accounts.users.fields import (
+    EmailField,
+    FullNameField,
+    NewPasswordField,
+    PasswordField,
+    StringField,
+)
 
 CREDENTIALS = {"email": "ana@example.com", "password": "securepassword123"}
 
@@ -20,7 +26,7 @@ CREDENTIALS = {"email": "ana@example.com", "password": "securepassword123"}
 )
 class SignupSerializer(NewPasswordSerializer):
     email = EmailField()
-    password = PasswordField(help_text="8 to 128 characters, neither common nor like the email.")
+    password = NewPasswordField(help_text="Neither common nor like the email.")
     full_name = FullNameField()
 
 

@@ -59,7 +59,9 @@ class ChangeEmailSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("Done", {"message": "Done."}, response_only=True)]
+    examples=[
+        OpenApiExample("Done", {"message": "Done."}, response_only=True, status_codes=[200, 202])
+    ]
 )
 class MessageSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()

@@ -46,8 +46,12 @@ class EventSerializer(serializers.Serializer[Event]):
 
 
 class PageSerializer(serializers.Serializer[Any]):
-    limit = serializers.IntegerField(default=20, min_value=1, max_value=100)
-    offset = serializers.IntegerField(default=0, min_value=0, max_value=1_000_000)
+    limit = serializers.IntegerField(
+        default=20, min_value=1, max_value=100, help_text="How many to answer with at most."
+    )
+    offset = serializers.IntegerField(
+        default=0, min_value=0, max_value=1_000_000, help_text="How many of the newest to skip."
+    )
 
 
 @extend_schema_serializer(
@@ -61,6 +65,6 @@ class PageSerializer(serializers.Serializer[Any]):
 )
 class EventsSerializer(serializers.Serializer[Any]):
     items = EventSerializer(many=True)
-    total = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="How many there are in all.")
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.passwords.serializers import NewPasswordSerializer
-from accounts.users.fields import FullNameField, PasswordField
+from accounts.users.fields import FullNameField, NewPasswordField, PasswordField
 
 
 @extend_schema_serializer(
@@ -21,7 +21,7 @@ from accounts.users.fields import FullNameField, PasswordField
 )
 class UpdateSerializer(NewPasswordSerializer):
     full_name = FullNameField(help_text="null or an empty string removes it.")
-    password = PasswordField(required=False, allow_null=True)
+    password = NewPasswordField(required=False, allow_null=True)
     current_password = PasswordField(
         required=False,
         allow_null=True,

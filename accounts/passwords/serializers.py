@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from accounts.passwords import policy
-from accounts.users.fields import LookupEmailField, PasswordField, StringField
+from accounts.users.fields import LookupEmailField, NewPasswordField, PasswordField, StringField
 from accounts.users.models import User
 
 TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
@@ -57,9 +57,7 @@ class ChangePasswordSerializer(NewPasswordSerializer):
     new_password_name = "new_password"  # noqa: S105 (a name)
 
     current_password = PasswordField()
-    new_password = PasswordField(
-        help_text="8 to 128 characters, neither common nor like the email."
-    )
+    new_password = NewPasswordField(help_text="Neither common nor like the email.")
 
 
 @extend_schema_serializer(
@@ -69,7 +67,7 @@ class ChangePasswordSerializer(NewPasswordSerializer):
 )
 class ResetPasswordSerializer(NewPasswordSerializer):
     token = StringField(help_text="What stands behind `#token=` in the link.")
-    password = PasswordField(help_text="8 to 128 characters, neither common nor like the email.")
+    password = NewPasswordField(help_text="Neither common nor like the email.")
 
 
 @extend_schema_serializer(
@@ -81,7 +79,18 @@ class ForgotPasswordSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(
     examples=[
-        OpenApiExample("Changed", {"message": "Password changed successfully"}, response_only=True)
+        OpenApiExample(
+            "Changed",
+            {"message": "Password changed successfully"},
+            response_only=True,
+            status_codes=[200],
+        ),
+        OpenApiExample(
+            "Sent",
+            {"message": "If the address has an account, we sent a link to it."},
+            response_only=True,
+            status_codes=[202],
+        ),
     ]
 )
 class PasswordChangedSerializer(serializers.Serializer[Any]):

@@ -16,7 +16,7 @@ class SessionViewSet(MemberViewSet):
     lookup_field = "id"
     lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
-    @operation(answers=SessionSerializer)
+    @operation(answers=SessionSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List the devices on which I am signed in.
 

@@ -14,7 +14,12 @@ from accounts.users.models import (
 
 
 class StringField(serializers.CharField):
-    """A string. REST framework's own field would also take numbers, and trim."""
+    """A string. REST framework's own field would also take numbers, and trim.
+
+    ``described`` is what the schema says of it beyond what REST framework knows.
+    """
+
+    described: dict[str, Any] = {"minLength": 1}
 
     default_error_messages = {
         "required": "{label} is required.",
@@ -50,6 +55,8 @@ class LookupEmailField(StringField):
 class EmailField(StringField):
     """A new address, in its canonical spelling."""
 
+    described = {"format": "email", "maxLength": 254}
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trim_whitespace=True, validators=[validate_new_email], **kwargs)
 
@@ -58,14 +65,22 @@ class EmailField(StringField):
 
 
 class PasswordField(StringField):
-    """A password, of any length: what a new one must be like is the policy's to say."""
+    """A password that was set before, and may be of any length."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(style={"input_type": "password"}, **kwargs)
 
 
+class NewPasswordField(PasswordField):
+    """A password of any length: what a new one must be like is the policy's to say."""
+
+    described = {"minLength": 8, "maxLength": 128}
+
+
 class FullNameField(StringField):
     """A name without spaces around it, or None."""
+
+    described: dict[str, Any] = {}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(

@@ -23,13 +23,13 @@ ANA = {
 )
 class UserSerializer(serializers.Serializer[User]):
     # Plain fields: a ModelSerializer would make them anew on every request.
-    id = serializers.IntegerField()
-    email = serializers.EmailField()
+    id = serializers.IntegerField(help_text="It never changes; the email may.")
+    email = serializers.EmailField(help_text="In lower case, its domain in ASCII.")
     full_name = serializers.CharField(allow_null=True)
-    is_active = serializers.BooleanField()
-    email_verified = serializers.BooleanField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    is_active = serializers.BooleanField(help_text="false: signing in is refused.")
+    email_verified = serializers.BooleanField(help_text="A link sent to the email was followed.")
+    created_at = serializers.DateTimeField(help_text="When the account was made.")
+    updated_at = serializers.DateTimeField(help_text="When the account last changed.")
 
     def to_representation(self, user: User) -> dict[str, Any]:
         """Return the values as they are: JSON spells each as its field would, for less."""
