@@ -51,7 +51,7 @@ def test_what_cannot_be_an_address_is_told_so(client, user, deliver, path, email
     "email",
     [
         *("ana@localhost", "ana@corp", "jos\u00e9@example.com", "ana..b@example.com"),
-        *("ana_@-example.com", "o'hara+x@example.com", "\u212aate@example.com", "ana@ex.test"),
+        *("ana_@-example.com", "o'hara+x@example.com", "ana@ex.test"),
     ],
 )
 def test_an_imported_account_with_an_odd_address_gets_its_link(client, deliver, email):
