@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs audit bench bench-flood bench-equal-time bench-instructions bench-scale node lint format migrate migrate-create messages backup restore superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-flood bench-equal-time bench-instructions bench-scale node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -42,10 +42,10 @@ wrk:
 	@command -v wrk >/dev/null || { echo "wrk is needed (on Debian: apt install wrk)"; exit 1; }
 
 node:
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { echo "Node.js 20 or newer and npm are needed to run the snippets of docs/frontend.md; they are not needed for the service."; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { echo "Node.js 20 or newer and npm are needed for the snippets of docs/frontend.md and the linter of the schema; they are not needed for the service."; exit 1; }
 
 $(SNIPPETS): docs/package-lock.json | node
-	@echo "Installing what the snippets of docs/frontend.md need …"
+	@echo "Installing what the snippets of docs/frontend.md and the linter of the schema need …"
 	@npm ci --prefix docs --no-audit --no-fund --silent
 	@touch $@
 
@@ -82,6 +82,9 @@ test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium
 	@command -v chromedriver >/dev/null || { echo "Chromium and its driver are needed (on Debian: apt install chromium chromium-driver)."; exit 1; }
 	@$(BIN)/pytest -m browser $(ARGS)
 
+test-schema: $(LINTS)  ## Send a server whatever the schema allows and forbids (Schemathesis).
+	@$(BIN)/pytest -n auto -p no:randomly tests/schema $(ARGS)
+
 test-docs: node $(RUNS) $(SNIPPETS)  ## Run the snippets of docs/frontend.md against a server.
 	@docs/run-snippets
 
@@ -101,6 +104,11 @@ lint: $(LINTS)  ## Check style, types, migrations and the schema.
 	@$(BIN)/mypy .
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+lint-schema: node $(LINTS) $(SNIPPETS)  ## Check the schema as Redocly does (needs Node.js).
+	@$(BIN)/python manage.py spectacular --format openapi-json --file docs/node_modules/openapi.json
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+		docs/node_modules/.bin/redocly lint --extends recommended docs/node_modules/openapi.json
 
 audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for dangers in our own code.
 	@echo django==3.2.0 | $(PIP_AUDIT) /dev/stdin >/dev/null 2>&1 && echo "No advisories can be had here: the next line means nothing." || true
