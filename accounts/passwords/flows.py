@@ -132,7 +132,7 @@ def set_by_staff(
             raise InvalidToken
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
-        unblock(user, client)
+        throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
         mails.notify("password_changed", user, client)
 
