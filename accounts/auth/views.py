@@ -79,8 +79,8 @@ class AuthViewSet(EntranceViewSet):
     def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for the next pair.
 
-        Each is good for one exchange; for a few seconds more it gets the same successor again.
-        A refresh token that was used before that ends the session, since it may have been stolen.
+        Each is good for one exchange. If the answer was lost, it gets the same successor again,
+        until that is used. One that comes back later ends the session: it may be stolen.
         """
         tokens = sessions.refresh(**self.validated(), client=self.client)
         return Response(tokens._asdict())

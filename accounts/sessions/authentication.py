@@ -36,6 +36,8 @@ class SessionAuthentication(BaseAuthentication):
             raise InvalidToken
         if token["sub"] != str(session.user_id):
             raise InvalidToken
+        if session.first_used_at is None and token.generation in (None, session.generation):
+            Session.objects.mark_used(session.pk, session.generation)
         return session.user, session
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,7 +1,7 @@
 """Start a session, refresh it, find it, end it."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -58,6 +58,8 @@ def start(user: User, client: Client) -> Tokens:
         user_agent=client.user_agent,
         created_at=now,
         last_used_at=now,
+        first_used_at=now,  # No generation comes before this one: there is nothing to wait for.
+        refresh_network=client.network,
         expires_at=expiry(now, now),
     )
     Event.objects.record(Name.SIGNIN_SUCCEEDED, client, user.pk, session.pk)
@@ -75,12 +77,8 @@ def make_room(user: User, client: Client) -> None:
 def refresh(refresh_token: str, client: Client) -> Tokens:
     """Exchange a refresh token for the next pair (RFC 6749, section 6; RFC 9700, section 4.14).
 
-    The winner of any race is who changes the row, and that one statement is all it takes: the
-    claims hold what the next tokens need. The token just before gets the same successor for
-    ``REFRESH_GRACE_SECONDS``, since two tabs and a lost answer are no theft. Any other one that
-    was used before is: its session ends, for thief and owner alike.
-
-    Raises InvalidToken.
+    One statement moves the session to its next generation, and the claims hold what the next
+    tokens need. Every other request is ``accept_or_revoke``'s to judge. Raises InvalidToken.
     """
     token = RefreshToken.parse(refresh_token)
     now = timezone.now()
@@ -91,32 +89,43 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
         created_at=token.signed_in_at,
         last_used_at=now,
         expires_at=expiry(token.signed_in_at, now),
+        refresh_network=client.network,
     )
     if Session.objects.rotate(next_):
         return issue(next_)
-    return issue(recognize(token, now, client))
+    return issue(accept_or_revoke(token, now, client))
 
 
-def recognize(token: RefreshToken, now: datetime, client: Client) -> Session:
-    """Return the live session of a refresh token that may still be used.
+def accept_or_revoke(token: RefreshToken, now: datetime, client: Client) -> Session:
+    """Return the live session of the current refresh token, or of one that may still be repeated.
 
-    That is the current one, or the one before within the grace. Any other ends the session.
-    Raises InvalidToken.
+    Any other token that was used before ends the session, for thief and owner alike. Raises
+    InvalidToken.
     """
     session = Session.objects.filter(pk=token.sid).first()
     if session is None or not session.is_live:
         raise InvalidToken
-    grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
-    is_previous = session.generation == token.generation + 1
     if session.generation == token.generation:
         return session
-    if is_previous and grace and now - session.last_used_at <= grace:
-        return session
+    is_previous = session.generation == token.generation + 1
+    if is_previous and settings.REFRESH_GRACE_SECONDS and session.is_within_grace(now):
+        return repeat(session, client)
     with transaction.atomic():
         if Session.objects.filter(pk=session.pk).revoke():
             Event.objects.record(Name.REFRESH_REUSE, client, session.user_id, session.pk)
             mails.notify("refresh_reuse", session.user, client)
     raise InvalidToken
+
+
+def repeat(session: Session, client: Client) -> Session:
+    """Return the session, whose tokens are issued again. Raises InvalidToken."""
+    # Until its tokens are used, the answer that held them may be lost, and the phone that missed it
+    # in another network. Once they arrived, only a second tab asks again, which shares the network
+    # of the first; elsewhere it may be a thief who waits for the owner's refresh. The session goes
+    # on, since it may also be the owner, moving between networks within these seconds.
+    if session.first_used_at and session.refresh_network != client.network:
+        raise InvalidToken
+    return session
 
 
 def find(access_token: str | None, refresh_token: str | None, client: Client) -> Session:
@@ -135,7 +144,7 @@ def find(access_token: str | None, refresh_token: str | None, client: Client) ->
     if session is None or len(named) > 1:
         raise InvalidToken
     if refresh and session.is_live:
-        return recognize(refresh, timezone.now(), client)
+        return accept_or_revoke(refresh, timezone.now(), client)
     return session
 
 

@@ -27,7 +27,8 @@ def with_user() -> tuple[Any, str, dict[int, Any]]:
 # To refresh is this one statement; to have it compiled took a third of its request's time.
 ROTATE = """
     UPDATE sessions
-    SET generation = %(generation)s, last_used_at = %(last_used_at)s, expires_at = %(expires_at)s
+    SET generation = %(generation)s, last_used_at = %(last_used_at)s, expires_at = %(expires_at)s,
+        first_used_at = NULL, refresh_network = %(refresh_network)s
     WHERE id = %(id)s AND generation = %(current)s
         AND revoked_at IS NULL AND expires_at > %(last_used_at)s
 """
@@ -64,6 +65,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
             cursor.execute(ROTATE, {**values, "current": next_.generation - 1})
             return bool(cursor.rowcount == 1)
 
+    def mark_used(self, key: UUID, generation: int) -> None:
+        """Note that tokens of this generation have reached their client, unless it was noted."""
+        current = self.filter(pk=key, generation=generation, first_used_at=None)
+        current.update(first_used_at=timezone.now())
+
     def ended_before(self, instant: datetime) -> "SessionQuerySet":
         """Select what was over by then; whatever was, had been started, which is indexed."""
         over = models.Q(revoked_at__lt=instant) | models.Q(expires_at__lt=instant)
@@ -79,6 +85,8 @@ class Session(models.Model):
 
     ``generation`` counts how often the refresh token was exchanged: only the token of the current
     generation is good, so no secret is stored here and a stolen dump mints no token.
+    ``first_used_at`` is when a token of this generation was first used, None if none was yet;
+    ``refresh_network`` is where its exchange came from.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -91,6 +99,8 @@ class Session(models.Model):
     user_agent = models.CharField(max_length=512, blank=True)
     created_at = models.DateTimeField(db_index=True)
     last_used_at = models.DateTimeField()
+    first_used_at = models.DateTimeField(null=True)
+    refresh_network = models.CharField(max_length=43, blank=True, db_default="")
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
@@ -109,6 +119,14 @@ class Session(models.Model):
     def lives_still(self) -> bool:
         """Return whether the session is live by now, which its row says and not what was read."""
         return type(self).objects.live().filter(pk=self.pk).exists()
+
+    def is_within_grace(self, now: datetime) -> bool:
+        """Return whether the generation before this one may still come: from a second tab, say."""
+        if self.first_used_at is None:
+            return True
+        # The previous version of this service refreshes without a word on the first use.
+        since = max(self.first_used_at, self.last_used_at)
+        return now - since <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
 
     @property
     def is_fresh(self) -> bool:

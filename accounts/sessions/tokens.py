@@ -111,6 +111,19 @@ class AccessToken(SessionToken, tokens.AccessToken):
             raise InvalidToken from error
         return known
 
+    def verify(self) -> None:
+        super().verify()
+        # None in tokens of the version before; they live for minutes.
+        self.generation = self.payload.get("gen")
+        if self.generation is not None and type(self.generation) is not int:
+            raise TokenError("The token is of no generation.")
+
+    @classmethod
+    def for_session(cls, session: Session) -> Self:
+        token = super().for_session(session)
+        token["gen"] = session.generation
+        return token
+
 
 # What was refused is not kept, so nobody fills it with tokens of his own making.
 verified = lru_cache(REMEMBERED)(AccessToken)

@@ -38,7 +38,9 @@ def claims(test_user_token):
 
 
 def test_the_claims_of_an_access_token(claims, user):
-    assert claims.keys() == {"aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type"}
+    assert claims.keys() == {
+        *("aud", "exp", "gen", "iat", "iss", "jti", "sid", "sub", "token_type")
+    }
     assert claims["sub"] == str(user.pk)
     assert claims["sid"] == str(Session.objects.get().pk)
     assert claims["exp"] - claims["iat"] == 900
@@ -87,6 +89,11 @@ def test_a_claim_that_is_missing_or_odd_is_refused(client, user, claims, claim):
         token = raw({**claims, claim: value})  # PyJWT would not even sign some of these.
         assert refused(client, token), value
     assert user.sessions.live().count() == 1
+
+
+@pytest.mark.parametrize("generation", ["", "0", 1.5, 1e300, [], {}, True])
+def test_an_odd_generation_is_refused(client, claims, generation):
+    assert refused(client, raw({**claims, "gen": generation}))
 
 
 def raw(payload: object, header: object = None) -> str:

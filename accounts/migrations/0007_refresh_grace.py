@@ -1,0 +1,19 @@
+"""When the tokens of a session's generation were first used, and where its refresh came from."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('accounts', '0006_room_for_updates'),
+    ]
+
+    operations = [
+        migrations.AddField('session', 'first_used_at', models.DateTimeField(null=True)),
+        migrations.AddField(
+            'session',
+            'refresh_network',
+            models.CharField(blank=True, db_default='', max_length=43),
+        ),
+    ]
