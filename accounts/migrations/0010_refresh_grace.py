@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0006_room_for_updates'),
+        ('accounts', '0009_mail_attempts'),
     ]
 
     operations = [
