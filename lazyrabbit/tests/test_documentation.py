@@ -1,6 +1,8 @@
 """The pages that people and load balancers open first."""
 
+import json
 import re
+import subprocess
 
 import pytest
 from django.db import connection
@@ -107,3 +109,35 @@ def test_every_link_between_the_documents_leads_somewhere(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text())
 
     assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
+
+
+def shape(value):
+    """Return the names of an answer's members, and the kinds of its values."""
+    if isinstance(value, dict):
+        return {name: shape(value[name]) for name in value}
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    return type(value)
+
+
+def answers(text: str) -> list[object]:
+    """Return the JSON texts that follow one another."""
+    found, decoder = [], json.JSONDecoder()
+    while text := text.strip():
+        answer, end = decoder.raw_decode(text)
+        found.append(answer)
+        text = text[end:]
+    return found
+
+
+def test_the_session_of_the_readme_can_be_pasted(live_server):
+    readme = (ROOT / "README.md").read_text()
+    (session,) = re.findall(r"```sh\n(B=.*?)```", readme, re.DOTALL)
+    written = answers("\n".join(re.findall(r"^# (.*)", session, re.MULTILINE)))
+
+    pasted = session.replace("http://127.0.0.1:8000", live_server.url)
+    ran = subprocess.run(["bash", "-e"], input=pasted, capture_output=True, text=True, check=True)
+
+    given = answers(ran.stdout)
+    assert [shape(answer) for answer in given] == [shape(answer) for answer in written]
+    assert given[-1]["code"] == written[-1]["code"]
