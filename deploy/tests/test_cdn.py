@@ -22,7 +22,7 @@ def nginx(start_nginx, stub):
 
 
 def heard_of(nginx, chain: str, source: str = CDN) -> str:
-    """Return the address that a node is told, of somebody whom these proxies passed on."""
+    """Return the address that a node is told when the header holds this chain."""
     answer = nginx.send("GET", HEALTH, headers={"X-Forwarded-For": chain}, source=source)
     return answer.json()["headers"]["X-Forwarded-For"]
 
@@ -39,7 +39,7 @@ def ask_until_refused(nginx, source: str, *chains: str) -> None:
             assert response.status == 200
 
 
-def test_a_node_is_told_whom_the_cdn_passed_on(nginx):
+def test_a_node_is_told_the_address_that_the_cdn_saw(nginx):
     assert heard_of(nginx, "198.51.100.7") == "198.51.100.7"
     assert heard_of(nginx, "2001:db8::7") == "2001:db8::7"
     assert heard_of(nginx, "198.51.100.7:61598") == "198.51.100.7"

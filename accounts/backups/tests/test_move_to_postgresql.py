@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.direct]
 (DOCUMENTED,) = re.findall(r"```sh run=move\n(.+?)```", (ROOT / "docs/deploy.md").read_text(), re.S)
 COMMANDS = [
     shlex.split(command)
-    for command in re.findall(r"manage\.py (.+)", DOCUMENTED.replace("\\\n", ""))
+    for command in re.findall(r"manage\.py (.+) &&", DOCUMENTED.replace("\\\n", ""))
 ]
 # A group that may change accounts, a member of it who may delete them too, an entry of the admin.
 STAFF = """
