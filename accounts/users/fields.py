@@ -40,14 +40,21 @@ class StringField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+def validate_lookup_email(email: str) -> None:
+    # A function, since the schema would repeat a pattern, which each language reads differently.
+    validate_email_shape(email)
+
+
 class LookupEmailField(StringField):
-    """An address that somebody may have, perhaps an imported one; whether, is not asked."""
+    """An address that an account may have, perhaps an imported one; no account is asked for."""
+
+    described = {"format": "email"}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
             trim_whitespace=True,
             max_length=LONGEST_EMAIL,
-            validators=[validate_email_shape],
+            validators=[validate_lookup_email],
             **kwargs,
         )
 
