@@ -24,7 +24,8 @@ def concurrently(schema_editor):
 
 def forget_tracebacks(apps, schema_editor):
     """Their last line named the recipient."""
-    schema_editor.execute(f"UPDATE {QUEUE} SET traceback = '' WHERE traceback <> ''")
+    tasks = apps.get_model('django_tasks_database', 'DBTaskResult')
+    tasks.objects.exclude(traceback='').update(traceback='')
 
 
 def keep_permissions(apps, schema_editor):
