@@ -238,7 +238,7 @@ for (const client of Object.keys(CLIENTS)) {
       await other.verifyEmail(token, async () => PASSWORD);
 
       assert.equal((await other.signIn(ben, PASSWORD)).email_verified, true);
-      await assert.rejects(other.verifyEmail(token), { code: "link_not_valid" });
+      await other.verifyEmail(token); // A second click: it is verified already.
     });
 
     test("somebody else who is signed in is asked for the password of the account", async () => {
