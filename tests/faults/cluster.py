@@ -28,9 +28,6 @@ POSTGRESQL = {
     "max_wal_size": "48MB",
 }
 
-# Of the roles of docs/deploy.md; all others are trusted.
-ASK_FOR_PASSWORDS = "host all accounts,accounts_2 127.0.0.1/32 scram-sha-256\n"
-
 
 def lasting_port() -> int:
     """Return a port that nobody is given while the database is down: those begin at 32768."""
@@ -71,8 +68,6 @@ class PostgreSQL:
         lines += [f"port = {self.port}", f"unix_socket_directories = '{folder}'"]
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write("\n".join(lines))
-        rules = self.data / "pg_hba.conf"
-        rules.write_text(ASK_FOR_PASSWORDS + rules.read_text())
         self.start()
 
     @property

@@ -1,7 +1,6 @@
 """What breaks is told as a 503, and nothing that was acknowledged is lost or comes back to life."""
 
 import os
-import re
 import signal
 import subprocess
 import time
@@ -11,10 +10,9 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from tests.faults.cluster import IS_ROOT, ROOT, Cluster, children, signal_all
+from tests.faults.cluster import IS_ROOT, Cluster, children, signal_all
 from tests.faults.people import ME, V1, Client, Crowd, Person
 
-DEPLOY = ROOT / "docs/deploy.md"
 BEFORE, DURING = 3, 8  # Seconds of load before the fault, and while it lasts.
 IN_FLIGHT = 8  # As many requests as there are clients.
 
@@ -105,33 +103,6 @@ def kill_the_sender_of_mail(cluster: Cluster) -> None:
     cluster.start_worker()
 
 
-def move_to_role(cluster: Cluster, role: str, password: str) -> str:
-    """Restart everything with another role of the database; return its address."""
-    url = f"postgres://{role}:{password}@127.0.0.1:{cluster.database.port}/postgres"
-    cluster.environment["DATABASE_URL"] = url
-    for node in cluster.nodes:
-        node.environment["DATABASE_URL"] = url
-    restart_one_node_after_the_other(cluster)
-    kill_the_sender_of_mail(cluster)
-    return url
-
-
-def change_the_databases_password(cluster: Cluster) -> None:
-    """Two roles take turns, in the words of docs/deploy.md."""
-    second_role, end_of_first = re.findall(r"```sql\n(.+?)```", DEPLOY.read_text(), re.DOTALL)
-    cluster.database.execute("CREATE ROLE accounts LOGIN PASSWORD 'OLD' IN ROLE postgres")
-    old = move_to_role(cluster, "accounts", "OLD")
-
-    cluster.database.execute(second_role)
-    move_to_role(cluster, "accounts_2", "NEW")
-    while cluster.database.execute("SELECT FROM pg_stat_activity WHERE usename = 'accounts'"):
-        time.sleep(0.1)
-    cluster.database.execute(end_of_first)
-
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(old)
-
-
 FAULTS: list[tuple[Callable[[Cluster], None], int | None]] = [
     (restart_database, None),
     (kill_database, None),
@@ -143,7 +114,6 @@ FAULTS: list[tuple[Callable[[Cluster], None], int | None]] = [
     (kill_a_node, 2 * IN_FLIGHT),
     (restart_one_node_after_the_other, 0),
     (kill_the_sender_of_mail, 0),
-    (change_the_databases_password, 0),  # The last one: it leaves everything on another role.
 ]
 
 
