@@ -189,7 +189,7 @@ class Mail(DBTaskResult):
 
     @property
     def user_id(self) -> int | None:
-        """Whose mail it is; of a request that waits, nobody has looked that up yet."""
+        """Whose mail it is; a request that waits has not been looked up yet."""
         if self.link_id:
             return self.link.user_id if self.link else None
         return self.args[3].get("user_id") if self.task_path.endswith(".send") else None

@@ -1,4 +1,4 @@
-"""What is wrong with a sign-up is told, all at once, and nobody has an account yet."""
+"""What is wrong with a sign-up is told, all at once, and no account is made."""
 
 import time
 

@@ -32,7 +32,7 @@ class Command(migrate.Command):
 def server_lock(connection: Any) -> Iterator[Callable[[], bool]]:
     """Return what tries to take the lock, which ends with a transaction of its own connection.
 
-    Behind a pooler a session's lock would stay with a connection that somebody else is given.
+    Behind a pooler a session's lock would stay with a connection that serves others next.
     """
     own = connection.copy()
     own.set_autocommit(False)
