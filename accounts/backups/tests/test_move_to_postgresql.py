@@ -26,13 +26,16 @@ COMMANDS = [
     shlex.split(command)
     for command in re.findall(r"manage\.py (.+) &&", DOCUMENTED.replace("\\\n", ""))
 ]
-# A group that may change accounts, a member of it who may delete them too, an entry of the admin.
+# A group that may change accounts, a member of it who may delete them too, an entry of the admin;
+# and an attempt to send a mail.
 STAFF = """
 import django
 django.setup()
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
+from accounts.mails.models import Attempts, Outcome
 from accounts.users.models import User
+Attempts.objects.count_one(Outcome.SENT)
 change, delete = (Permission.objects.get(codename=f"{verb}_user") for verb in ("change", "delete"))
 group = Group.objects.create(name="Support")
 group.permissions.add(change)
@@ -56,7 +59,9 @@ SLOW_FUNCTION = (
 SLOW_TRIGGER = "CREATE TRIGGER slow AFTER INSERT ON auth_group EXECUTE FUNCTION slow()"
 # All but content types and permissions, which each database makes for itself.
 MOVED = {
-    model._meta.label_lower for model in apps.get_models() if model not in (ContentType, Permission)
+    model._meta.label_lower
+    for model in apps.get_models()
+    if model not in (ContentType, Permission) and not model._meta.proxy
 }
 
 
