@@ -60,6 +60,16 @@ class ReauthenticationRequired(PermissionDenied):
     default_code = "reauthentication_required"
 
 
+class OwnershipRequired(PermissionDenied):
+    """A mail's link or code proves the mailbox, and nothing here proves whose the account is."""
+
+    default_detail = (
+        "Show that the account is yours: sign in first, or give its password. If you do not know"
+        " the password, ask for a new one."
+    )
+    default_code = "ownership_required"
+
+
 class TooManyAttempts(Throttled):
     """A limit is reached; the same for every address, whether it has an account or not."""
 
@@ -103,6 +113,14 @@ class LinkNotValid(FieldError):
     attr = "token"
     default_detail = _("This link is invalid or has expired.")
     default_code = "link_not_valid"
+
+
+class CodeIncorrect(FieldError):
+    """The code is wrong, used, expired or void: one error, so it never tells which."""
+
+    attr = "code"
+    default_detail = "This code is incorrect or has expired."
+    default_code = "code_incorrect"
 
 
 class PasswordIncorrect(FieldError):

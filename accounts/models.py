@@ -1,7 +1,8 @@
 """Index of the models."""
 
 from accounts.events.models import Event
-from accounts.mails.models import Attempts, Link, Mail
+from accounts.links.models import Link
+from accounts.mails.models import Attempts, Mail
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 from accounts.users.models import User

@@ -1,5 +1,6 @@
 // Runs every ```js block of frontend.md against the server at BASE_URL: see run-snippets.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import http from "node:http";
 import { tmpdir } from "node:os";
@@ -148,22 +149,37 @@ async function present({ access_token, refresh_token }) {
   return [opened.status, refreshed.status];
 }
 
-/** Wait for a mail to the address with a link to this page, and open the link as a browser does. */
-async function openLink(tab, email, page) {
-  const link = new RegExp(`https://app\\.example\\.com/${page}(#token=[\\w-]{43})\\s`);
+/** Wait for a mail to the address with this in it, and return its first group. */
+async function find(email, pattern) {
   for (let attempt = 0; attempt < 100; attempt++) {
     for (const name of await readdir(MAILS).catch(() => [])) {
       const mail = await readFile(join(MAILS, name), "utf8");
-      if (mail.includes(`To: ${email}\n`) && link.test(mail)) {
-        const address = { hash: mail.match(link)[1], pathname: `/${page}` };
-        const history = { replaceState: (state, title, path) => assert.equal(path, `/${page}`) };
-        Object.assign(globalThis, { location: address, history });
-        return tab.takeToken();
-      }
+      if (mail.includes(`To: ${email}\n`) && pattern.test(mail)) return mail.match(pattern)[1];
     }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   return assert.fail(`no mail to ${email}`);
+}
+
+/** Open the link to this page in a mail to the address, as a browser does. */
+async function openLink(tab, email, page) {
+  const link = new RegExp(`https://app\\.example\\.com/${page}(#token=[\\w-]{43})\\s`);
+  const address = { hash: await find(email, link), pathname: `/${page}` };
+  const history = { replaceState: (state, title, path) => assert.equal(path, `/${page}`) };
+  Object.assign(globalThis, { location: address, history });
+  return tab.takeToken();
+}
+
+const codeTo = (email) => find(email, /^Or enter this code where you signed up: ([0-9]{6})$/m);
+
+/** Let the address be verified for as long as it takes to get a link that undoes a change. */
+function verifiedLongAgo(email) {
+  const code = `
+from datetime import timedelta
+from django.db.models import F
+from accounts.users.models import User
+User.objects.filter(email="${email}").update(email_verified_at=F("email_verified_at") - timedelta(days=8))`;
+  execFileSync(".venv/bin/python", ["manage.py", "shell", "--no-imports", "-c", code], { cwd: beside("..") });
 }
 
 beforeEach(() => {
@@ -241,6 +257,38 @@ for (const client of Object.keys(CLIENTS)) {
       await other.verifyEmail(token); // A second click: it is verified already.
     });
 
+    test("who did not sign up starts over", async () => {
+      const [ben, password] = [newEmail(), "a longer way to Tipperary"];
+      openBrowser();
+      const other = await openTab(client);
+      await other.signUp({ email: ben, password: PASSWORD });
+      const token = await openLink(other, ben, "verify-email");
+      await assert.rejects(other.post("/auth/verify-email", { token }), {
+        code: "ownership_required",
+      });
+
+      await other.startOver(token);
+
+      await assert.rejects(other.signIn(ben, PASSWORD), { code: "invalid_credentials" });
+      await other.resetPassword(await openLink(other, ben, "reset-password"), password);
+      assert.equal((await other.signIn(ben, password)).email_verified, true);
+    });
+
+    test("the code of the mail is typed, signed in or with the password", async () => {
+      for (const isSignedIn of [true, false]) {
+        const ben = newEmail();
+        openBrowser();
+        const other = await openTab(client);
+        await other.signUp({ email: ben, password: PASSWORD });
+        const code = await codeTo(ben);
+        if (isSignedIn) await other.signIn(ben, PASSWORD);
+
+        await (isSignedIn ? other.enterCode(code) : other.enterCode(code, ben, PASSWORD));
+
+        assert.equal((await other.signIn(ben, PASSWORD)).email_verified, true);
+      }
+    });
+
     test("somebody else who is signed in is asked for the password of the account", async () => {
       const ben = newEmail();
       await tab.signUp({ email: ben, password: PASSWORD });
@@ -263,7 +311,7 @@ for (const client of Object.keys(CLIENTS)) {
       await other.signOut();
 
       await assert.rejects(other.post("/auth/confirm-email-change", { token }), {
-        code: "reauthentication_required",
+        code: "ownership_required",
       });
       const wrong = other.confirmEmail(token, async () => "not the password");
       await assert.rejects(wrong, { code: "password_incorrect" });
@@ -280,6 +328,7 @@ for (const client of Object.keys(CLIENTS)) {
       await other.forgotPassword(ben);
       await other.resetPassword(await openLink(other, ben, "reset-password"), password);
       await other.signIn(ben, password);
+      verifiedLongAgo(ben);
 
       await other.changeEmail(later, password);
       await other.confirmEmail(await openLink(other, later, "confirm-email-change"));

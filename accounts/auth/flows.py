@@ -7,7 +7,6 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.emails import flows as emails
 from accounts.errors import (
     AccountInactive,
     EmailNotVerified,
@@ -18,8 +17,9 @@ from accounts.errors import (
     SignupClosed,
 )
 from accounts.events.models import Event, Name
+from accounts.links import flows as links
+from accounts.links.models import Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Purpose
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -50,8 +50,10 @@ def signup(
     throttling.take(limits, report)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     is_silent = settings.EMAIL_VERIFICATION == "required"
-    is_taken = emails.is_taken(User.objects.normalize_email(email))
+    address = User.objects.normalize_email(email)
+    is_taken = links.is_taken(address)
     if is_taken and not is_silent:
+        invite_owner(address, client)
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
     is_active = settings.SIGNUP_MODE == "open"
     try:
@@ -88,9 +90,26 @@ def store(user: User, client: Client) -> bool:
 
 
 def tell_owner(email: str, client: Client) -> None:
-    """Tell the owner of an address, if it has one, that somebody signed up with it."""
-    if user := User.objects.filter(email=email).first():
-        mails.notify("already_registered", user, client)
+    """Tell the owner of an address, if it has an account, that somebody signed up with it.
+
+    Where the address was never proven, either of the two may be a stranger. So its reader gets a
+    link to set a password, which ends what was there.
+    """
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(email=email).first()
+        if user is None:
+            return
+        if user.email_verified or not user.is_active:
+            mails.notify("already_registered", user, client)
+        else:
+            mails.send_link(user, Purpose.RESET, client, template="signed_up_again")
+
+
+def invite_owner(email: str, client: Client) -> None:
+    """Do the same where a sign-up says that the address is taken, if it was never proven."""
+    is_unproven = User.objects.filter(email=email, email_verified_at=None, is_active=True).exists()
+    if is_unproven and mails.may_send(Purpose.RESET, email, client):
+        tell_owner(email, client)
 
 
 def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions.Tokens]:
@@ -140,10 +159,22 @@ def signin_staff(email: str, password: str, client: Client) -> User:
 def verify(email: str, password: str, client: Client) -> User:
     """Return the active user whose address and password these are.
 
+    Raises what ``authenticate`` raises, or AccountInactive if the password is right.
+    """
+    user = authenticate(email, password, client)
+    if not user.is_active:
+        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="account_inactive")
+        raise AccountInactive
+    return user
+
+
+def authenticate(email: str, password: str, client: Client) -> User:
+    """Return the user whose address and password these are.
+
     A hash is computed on every path, so the time tells no more than the answer does; only
     behind a limit there is none. Raises TooManyAttempts, also for the right password;
-    InvalidCredentials; AccountInactive if the password is right; or Overloaded, in most cases
-    before anything is counted, since a flood is when every query hurts.
+    InvalidCredentials; or Overloaded, in most cases before anything is counted, since a flood is
+    when every query hurts.
     """
     hashing_pool.pool.refuse_if_full()
     email = User.objects.normalize_email(email)
@@ -158,9 +189,6 @@ def verify(email: str, password: str, client: Client) -> User:
         if not user.check_password(password):
             record_failure(email, client)
             raise InvalidCredentials
-    if not user.is_active:
-        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="account_inactive")
-        raise AccountInactive
     return user
 
 

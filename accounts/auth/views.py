@@ -15,7 +15,6 @@ from accounts.auth.serializers import (
     SignoutSerializer,
     SignupSerializer,
 )
-from accounts.emails.serializers import MessageSerializer
 from accounts.errors import (
     AccountInactive,
     EmailNotVerified,
@@ -27,6 +26,7 @@ from accounts.errors import (
     SignupClosed,
     TooManyAttempts,
 )
+from accounts.mails.serializers import MessageSerializer
 from accounts.sessions import flows as sessions
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.serializers import TokensSerializer

@@ -1,93 +1,123 @@
 """Prove an address, change it, and take a change back."""
 
 from enum import Enum, auto
+from typing import NamedTuple
 
 from django.contrib.auth.hashers import make_password
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts.auth import flows as auth
 from accounts.clients.client import Client
-from accounts.errors import EmailTaken, InvalidToken, LinkNotValid, ReauthenticationRequired
+from accounts.errors import (
+    CodeIncorrect,
+    EmailTaken,
+    InvalidToken,
+    LinkNotValid,
+    OwnershipRequired,
+)
 from accounts.events.models import Event, Name
+from accounts.links import flows as links
+from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Link, Purpose
 from accounts.passwords import flows as passwords
 from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import limit
 from accounts.users.models import User
 
 
-def is_taken(email: str, for_user: int | None = None) -> bool:
-    """Return whether the address is an account's, or was until so lately that it may be again.
-
-    Whoever had it may have it back.
-
-    Users are asked first: a change of address that comes between the two questions has left its
-    link behind by the second one.
-    """
-    if User.objects.filter(email=email).exists():
-        return True
-    reserved = Link.objects.live().filter(purpose=Purpose.UNDO, email=email)
-    return reserved.exclude(user=for_user).exists()
-
-
-class Verification(Enum):
-    """What came of following a link to verify an address."""
+class Outcome(Enum):
+    """What came of a proof that a mailbox is read."""
 
     DONE = auto()
-    PUT_OUT = auto()  # Done too, and everyone who has been inside is signed out.
+    PUT_OUT = auto()  # Done too; every session has ended, and the password is void.
     REPEATED = auto()  # This link had done it before.
 
 
-def verify(
-    token: str, client: Client, session: Session | None = None, current_password: str | None = None
-) -> Verification:
+class Proof(NamedTuple):
+    """What somebody shows of a mail: its token, or its code; and of the account beside it.
+
+    Of the account that is a session; or its password, beside a code with its address.
+    """
+
+    token: str | None = None
+    code: str | None = None
+    session: Session | None = None
+    current_password: str | None = None
+    email: str | None = None
+    password: str | None = None
+
+
+def verify(proof: Proof, client: Client, *, start_over: bool = False) -> Outcome:
     """Mark the address as proven; a link that has done so already does nothing more.
 
-    The link proves the mailbox, not that its reader is who signed up: anybody can sign up with
-    another person's address. Whoever also comes with a session of the account, or with its
-    password, keeps everything. Otherwise whoever has been inside is put out: the sessions end,
-    the password is void, and a link to set another one goes to the proven address.
+    The mail proves the mailbox, not that its reader is who signed up: anybody can sign up with
+    another person's address. Its reader either shows that the account is theirs too, and keeps
+    everything; or starts over: what is there ends, and the mailbox gets a link to set a password.
 
-    Raises LinkNotValid, or what ``is_owner`` and ``consume`` raise; then the link is good still.
+    Raises OwnershipRequired, or what ``find`` and ``consume`` raise; then the link is good still.
     """
     try:
-        return verify_once(token, client, session, current_password)
-    except LinkNotValid:
-        if Link.objects.has_verified(token):
-            return Verification.REPEATED
+        return verify_once(proof, client, start_over=start_over)
+    except LinkNotValid as error:
+        if proof.token is None:
+            raise CodeIncorrect from error
+        if Link.objects.has_verified(proof.token):
+            return Outcome.REPEATED
         raise
 
 
-def verify_once(
-    token: str, client: Client, session: Session | None, current_password: str | None
-) -> Verification:
-    link = Link.objects.present(token, Purpose.VERIFY)
-    is_owners = is_owner(link, client, session, current_password)
+def verify_once(proof: Proof, client: Client, *, start_over: bool) -> Outcome:
+    link, is_owners = find(Purpose.VERIFY, proof, client)
+    if not is_owners and not start_over and not link.user.email_verified:
+        raise OwnershipRequired
     with transaction.atomic():
-        user = consume(link, session)
-        keeps = is_owners or user.email_verified or not has_been_inside(user)
+        user = consume(link, proof.session)
         users, now = User.objects.filter(pk=user.pk), timezone.now()
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
         Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
-        if not keeps:
+        if start_over:
             put_out(user, client)
-    return Verification.DONE if keeps else Verification.PUT_OUT
+    return Outcome.PUT_OUT if start_over else Outcome.DONE
 
 
-def is_owner(
-    link: Link, client: Client, session: Session | None, current_password: str | None
-) -> bool:
-    """Return whether the reader of the link shows that the account is his too.
+def find(purpose: Purpose, proof: Proof, client: Client) -> tuple[Link, bool]:
+    """Return the link of a mail, and whether its reader has shown whose the account is.
 
-    A session of it does, or its password. A session of somebody else is no better than one that
-    has ended. Raises InvalidToken, or what ``passwords.verify`` raises.
+    Raises LinkNotValid, CodeIncorrect or OwnershipRequired; InvalidToken for a session of another
+    account; what ``passwords.verify`` or ``auth.authenticate`` raises.
     """
-    if session and session.user_id != link.user_id:
-        raise InvalidToken
-    if current_password is not None:
-        passwords.verify(link.user, current_password, client.network, client)
-    return session is not None or current_password is not None
+    session = proof.session
+    if proof.token is not None:
+        link = Link.objects.present(proof.token, purpose)
+        if session and session.user_id != link.user_id:
+            raise InvalidToken
+        if proof.current_password is not None:
+            passwords.verify(link.user, proof.current_password, client.network, client)
+        return link, session is not None or proof.current_password is not None
+    if session:
+        return enter(purpose, session.user, proof.code or "", client), True
+    if proof.email is None or proof.password is None:
+        raise OwnershipRequired
+    user = auth.authenticate(proof.email, proof.password, client)
+    return enter(purpose, user, proof.code or "", client), True
+
+
+def enter(purpose: Purpose, user: User, code: str, client: Client) -> Link:
+    """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts.
+
+    Each code has a few attempts of its own. Somebody who signed up with another person's address
+    can have one mail after the other sent to it, so all of them together have a limit too.
+    """
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
+
+    limits = [limit("CODE_RATE_ACCOUNT", str(user.pk))]
+    with throttling.failures_counted(limits, CodeIncorrect, report):
+        return Link.objects.enter(user, purpose, code)
 
 
 def consume(link: Link, session: Session | None) -> User:
@@ -101,21 +131,14 @@ def consume(link: Link, session: Session | None) -> User:
     return user
 
 
-def has_been_inside(user: User) -> bool:
-    """Return whether anybody ever signed in to the account.
-
-    The log remembers it for ``EVENT_RETENTION_DAYS``, which is longer than sessions are kept.
-    """
-    signed_in = user.events.filter(name=Name.SIGNIN_SUCCEEDED)
-    return user.sessions.exists() or signed_in.exists()
-
-
 def put_out(user: User, client: Client) -> None:
     """End every session and the password, and let the mailbox set another one.
 
-    Belongs into a transaction that has locked the user.
+    Where the address was never proven, a stranger may have given the name too. Call it in a
+    transaction that has locked the user.
     """
-    User.objects.filter(pk=user.pk).update(password=make_password(None))
+    name = user.full_name if user.email_verified else None
+    User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
     ended = user.sessions.all().revoke()
     user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
@@ -139,47 +162,48 @@ def request_change(
         Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, client, user.pk, session.pk)
 
 
-def confirm_change(
-    token: str, client: Client, session: Session | None = None, current_password: str | None = None
-) -> None:
-    """Give the account the address whose mailbox the link was sent to.
+def confirm_change(proof: Proof, client: Client) -> Outcome:
+    """Give the account the address whose mailbox the mail was sent to.
 
-    The link proves the mailbox, and only its owner may give that to an account: whoever asks for
-    another person's address must not get it, verified, because that person followed the link.
-    The old address gets a notice with a link that takes it back, if it was ever proven: a mistyped
-    one is a stranger's, who would take the account.
+    The mail proves the mailbox, and only its owner may give that to an account: people who ask
+    for another person's address must not get it, verified, because that person followed the link.
+    Nor may its reader start over: a mistyped address is a stranger's.
 
-    Raises LinkNotValid, ReauthenticationRequired without a session of the account or its password,
-    what ``is_owner`` and ``consume`` raise, or EmailTaken, also for the loser of a race; then the
-    link is good still.
+    Raises OwnershipRequired, what ``find`` and ``consume`` raise, or EmailTaken, also for the
+    loser of a race; then the link is good still.
     """
-    link = Link.objects.present(token, Purpose.CHANGE)
-    if not is_owner(link, client, session, current_password):
-        raise ReauthenticationRequired
-    if is_taken(link.email, for_user=link.user_id):
+    link, is_owners = find(Purpose.CHANGE, proof, client)
+    if not is_owners:
+        raise OwnershipRequired
+    if links.is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
-        user = consume(link, session)
-        old_email = user.email if user.email_verified else None
-        move(user, link.email)
+        user = consume(link, proof.session)
+        if undo := user.links.to_undo(link.email).first():
+            bring_back(user, undo, client)
+            return Outcome.PUT_OUT
+        was = User(pk=user.pk, email=user.email, email_verified_at=user.email_verified_at)
+        user.move(link.email, verified_at=timezone.now())
         user.links.revocable().delete()
-        if old_email:
-            mails.send_link(user, Purpose.UNDO, client, email=old_email)
+        tell_old_address(was, user, client)
         mails.notify("email_changed", user, client)
         Event.objects.record(Name.EMAIL_CHANGED, client, user.pk)
+    return Outcome.DONE
 
 
-def move(user: User, email: str) -> None:
-    """Store a proven address. Raises EmailTaken."""
-    now = timezone.now()
-    try:
-        with transaction.atomic():
-            User.objects.filter(pk=user.pk).update(
-                email=email, email_verified_at=now, updated_at=now
-            )
-    except IntegrityError as error:
-        raise EmailTaken from error
-    user.email, user.email_verified_at = email, now
+def tell_old_address(was: User, user: User, client: Client) -> None:
+    """Tell the address that a user had before, if it was ever proven, and let it undo the change.
+
+    One that was proven so lately may be a thief's, who gets no link to come back with: the owner
+    has had the account for longer than such a link lives. A mistyped one is a stranger's.
+    """
+    verified_at = was.email_verified_at
+    if verified_at is None:
+        return
+    if verified_at <= timezone.now() - LIFETIMES[Purpose.UNDO]:
+        mails.send_link(user, Purpose.UNDO, client, email=was.email)
+    else:
+        mails.notify("email_changed", was, client, email=user.email)
 
 
 def follow_staff(user: User, was: User, client: Client) -> None:
@@ -195,15 +219,20 @@ def follow_staff(user: User, was: User, client: Client) -> None:
 
 
 def undo_change(token: str, client: Client) -> None:
-    """Bring an address back, and put out whoever changed it.
+    """Bring an address back, and put everybody out.
 
-    What was changed after it cannot be undone to another address any more; what was changed
-    before it still can. Raises LinkNotValid, or EmailTaken if staff gave the address to somebody.
+    Raises LinkNotValid, or EmailTaken if staff gave the address to another account.
     """
     link = Link.objects.present(token, Purpose.UNDO)
     with transaction.atomic():
-        user = link.consume()
-        move(user, link.email)
-        user.links.filter(purpose=Purpose.UNDO, pk__gt=link.pk).delete()
-        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, client, user.pk)
-        put_out(user, client)
+        bring_back(link.consume(), link, client)
+
+
+def bring_back(user: User, undo: Link, client: Client) -> None:
+    """Let the mailbox that an address is brought back to have the account for itself.
+
+    Call it in a transaction that has locked the user. Raises EmailTaken.
+    """
+    undo.bring_back(user)
+    Event.objects.record(Name.EMAIL_CHANGE_UNDONE, client, user.pk)
+    put_out(user, client)

@@ -5,7 +5,13 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.users.fields import EmailField, LookupEmailField, PasswordField, StringField
+from accounts.users.fields import (
+    BooleanField,
+    EmailField,
+    LookupEmailField,
+    PasswordField,
+    StringField,
+)
 
 TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
 
@@ -17,21 +23,73 @@ class LinkSerializer(serializers.Serializer[Any]):
     token = StringField(help_text="What stands behind `#token=` in the link.")
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("Signed in", {"token": TOKEN}, request_only=True),
-        OpenApiExample(
-            "Not signed in",
-            {"token": TOKEN, "current_password": "securepassword123"},
-            request_only=True,
-        ),
-    ]
-)
-class OwnerLinkSerializer(LinkSerializer):
+PASSWORD = "securepassword123"  # noqa: S105 (an example)
+PROOFS = [
+    OpenApiExample("The link, signed in", {"token": TOKEN}, request_only=True),
+    OpenApiExample(
+        "The link, not signed in",
+        {"token": TOKEN, "current_password": PASSWORD},
+        request_only=True,
+    ),
+    OpenApiExample("The code, signed in", {"code": "402913"}, request_only=True),
+    OpenApiExample(
+        "The code, not signed in",
+        {"code": "402913", "email": "ana@example.com", "password": PASSWORD},
+        request_only=True,
+    ),
+]
+
+
+class CodeField(StringField):
+    """Six digits of a mail."""
+
+    described = {"pattern": "^[0-9]{6}$", "example": "402913"}
+
+    default_error_messages = {"invalid": "Enter the six digits of the code."}
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if not (code.isascii() and code.isdigit() and len(code) == 6):
+            self.fail("invalid")
+        return code
+
+
+@extend_schema_serializer(examples=PROOFS)
+class ProofSerializer(serializers.Serializer[Any]):
+    token = StringField(required=False, help_text="What stands behind `#token=` in the link.")
+    code = CodeField(required=False, help_text="The code in the same mail, in place of the token.")
     current_password = PasswordField(
         required=False,
         allow_null=True,
-        help_text="Shows, like a bearer token, that the account is that person's too.",
+        help_text="Beside a token, shows like a bearer token that the account is yours.",
+    )
+    email = LookupEmailField(
+        required=False, help_text="The account's address, beside a code without a bearer token."
+    )
+    password = PasswordField(required=False, help_text="The account's password, beside `email`.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("token" in attrs) == ("code" in attrs):
+            sentence = "Send either the token of the link or the code."
+            raise serializers.ValidationError({"token": [sentence]}, "invalid")
+        return attrs
+
+
+@extend_schema_serializer(
+    examples=[
+        *PROOFS,
+        OpenApiExample(
+            "I did not sign up", {"token": TOKEN, "start_over": True}, request_only=True
+        ),
+    ]
+)
+class VerifyEmailSerializer(ProofSerializer):
+    start_over = BooleanField(
+        required=False,
+        help_text=(
+            "Beside a token, ends what is there: sessions, password, links; a link to set a new"
+            " password is sent."
+        ),
     )
 
 
@@ -46,7 +104,7 @@ class AddressSerializer(serializers.Serializer[Any]):
     examples=[
         OpenApiExample(
             "Ana",
-            {"new_email": "moreno@example.com", "current_password": "securepassword123"},
+            {"new_email": "moreno@example.com", "current_password": PASSWORD},
             request_only=True,
         )
     ]
@@ -56,12 +114,3 @@ class ChangeEmailSerializer(serializers.Serializer[Any]):
     current_password = PasswordField(
         required=False, allow_null=True, help_text="Needed if the sign-in is long ago."
     )
-
-
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample("Done", {"message": "Done."}, response_only=True, status_codes=[200, 202])
-    ]
-)
-class MessageSerializer(serializers.Serializer[Any]):
-    message = serializers.CharField()

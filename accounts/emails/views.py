@@ -10,31 +10,51 @@ from accounts.emails.serializers import (
     AddressSerializer,
     ChangeEmailSerializer,
     LinkSerializer,
-    MessageSerializer,
-    OwnerLinkSerializer,
+    ProofSerializer,
+    VerifyEmailSerializer,
 )
 from accounts.errors import (
+    CodeIncorrect,
     EmailTaken,
+    InvalidCredentials,
     InvalidToken,
     LinkNotValid,
     Overloaded,
+    OwnershipRequired,
     PasswordIncorrect,
     ReauthenticationRequired,
     TooManyAttempts,
 )
+from accounts.links.models import Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Purpose
+from accounts.mails.serializers import MessageSerializer
 from accounts.sessions.authentication import SessionAuthentication
 from accounts.sessions.models import Session
 from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
 
 VERIFIED = {
-    flows.Verification.DONE: "Email verified successfully",
-    flows.Verification.PUT_OUT: (
+    flows.Outcome.DONE: "Email verified successfully",
+    flows.Outcome.PUT_OUT: (
         "Email verified successfully. Set a new password with the link that we sent you."
     ),
-    flows.Verification.REPEATED: "This email is verified already",
+    flows.Outcome.REPEATED: "This email is verified already",
 }
+RESTORED = "Email restored. Set a new password with the link that we sent you."
+CHANGED = {
+    flows.Outcome.DONE: "Email changed successfully",
+    flows.Outcome.PUT_OUT: RESTORED,
+}
+# What proves that the reader of a mail is the account's owner can be refused in all these ways.
+NOT_PROVEN = (
+    InvalidToken,
+    LinkNotValid,
+    CodeIncorrect,
+    PasswordIncorrect,
+    InvalidCredentials,
+    OwnershipRequired,
+    TooManyAttempts,
+    Overloaded,
+)
 
 
 def session_of(request: Request) -> Session | None:
@@ -45,23 +65,23 @@ def session_of(request: Request) -> Session | None:
 
 class EmailViewSet(EntranceViewSet):
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
-    @operation(
-        OwnerLinkSerializer,
-        MessageSerializer,
-        errors=(InvalidToken, LinkNotValid, PasswordIncorrect, TooManyAttempts, Overloaded),
-    )
+    @operation(VerifyEmailSerializer, MessageSerializer, errors=NOT_PROVEN)
     @action(detail=False, methods=["post"], url_path="verify-email")
     def verify_email(self, request: Request) -> Response:
-        """Verify my address with the link in a mail.
+        """Verify my address with the link or the code in a mail.
 
-        Send a bearer token of the account, or its password as `current_password`, if you can.
-        Without either, if anybody has ever signed in to the account, everybody is signed out, the
-        password is void, and a link to set a new one is sent. So a bearer token that has expired,
-        or is of another account, is refused: refresh it, or sign in, and send the link again.
-        A link that has verified the address says so when it comes again, and does nothing more.
+        The mail shows whose the address is, and not whose the account: anybody can sign up with
+        another person's address. So beside the link send a bearer token of the account or its
+        password as `current_password`; beside the code, a bearer token or `email` and `password`.
+        Without either it is 403 `ownership_required`, and the link stays good. A reader who did
+        not sign up sends `start_over`: sessions and links end, the password is void, and a link
+        to set a new one is sent. A link that has verified the address says so when it comes
+        again, and does nothing more.
         """
-        session = session_of(request)
-        outcome = flows.verify(**self.validated(), client=self.client, session=session)
+        sent = self.validated()
+        start_over = sent.pop("start_over", False)
+        proof = flows.Proof(**sent, session=session_of(request))
+        outcome = flows.verify(proof, self.client, start_over=start_over)
         return Response({"message": VERIFIED[outcome]})
 
     @operation(AddressSerializer, MessageSerializer, 202, errors=(TooManyAttempts,))
@@ -76,30 +96,19 @@ class EmailViewSet(EntranceViewSet):
         return Response({"message": message}, status=202)
 
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
-    @operation(
-        OwnerLinkSerializer,
-        MessageSerializer,
-        errors=(
-            InvalidToken,
-            LinkNotValid,
-            EmailTaken,
-            PasswordIncorrect,
-            ReauthenticationRequired,
-            TooManyAttempts,
-            Overloaded,
-        ),
-    )
+    @operation(ProofSerializer, MessageSerializer, errors=(*NOT_PROVEN, EmailTaken))
     @action(detail=False, methods=["post"], url_path="confirm-email-change")
     def confirm_email_change(self, request: Request) -> Response:
-        """Confirm my new address with the link in a mail.
+        """Confirm my new address with the link or the code in a mail.
 
-        Send a bearer token of the account, or its password as `current_password`: the link alone
-        shows whose the address is, and not whose the account. Whatever is refused, the link stays
-        good.
+        Beside the link send a bearer token of the account or its password as `current_password`;
+        beside the code, a bearer token or the present `email` and `password`. Without either it
+        is 403 `ownership_required`. Whatever is refused, the link stays good. To go back to an
+        address to which a change can still be undone undoes it: everybody is signed out, the
+        password is void, and a link to set a new one is sent.
         """
-        session = session_of(request)
-        flows.confirm_change(**self.validated(), client=self.client, session=session)
-        return Response({"message": "Email changed successfully"})
+        proof = flows.Proof(**self.validated(), session=session_of(request))
+        return Response({"message": CHANGED[flows.confirm_change(proof, self.client)]})
 
     @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))
     @action(detail=False, methods=["post"], url_path="undo-email-change")
@@ -109,8 +118,7 @@ class EmailViewSet(EntranceViewSet):
         Everybody is signed out, the password is void, and a link to set a new one is sent.
         """
         flows.undo_change(**self.validated(), client=self.client)
-        message = "Email restored. Set a new password with the link that we sent you."
-        return Response({"message": message})
+        return Response({"message": RESTORED})
 
 
 class ChangeEmailViewSet(MemberViewSet):

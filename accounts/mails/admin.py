@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts.events.admin import ReadOnlyAdmin
-from accounts.mails.models import Link, Mail, State
+from accounts.links.models import Link
+from accounts.mails.models import Mail, State
 
 
 class StateFilter(admin.SimpleListFilter):

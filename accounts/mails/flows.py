@@ -10,8 +10,9 @@ from django_tasks.base import TaskResultStatus
 from accounts.clients.client import Client
 from accounts.errors import TooManyAttempts
 from accounts.events.models import Event, Name
+from accounts.links.models import Link, Purpose
 from accounts.mails import tasks
-from accounts.mails.models import Attempts, Link, Mail, MailQuerySet, Purpose
+from accounts.mails.models import Attempts, Mail, MailQuerySet
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import Limit, limit
 from accounts.users.models import User
@@ -69,14 +70,21 @@ def may_notify(user: User, client: Client) -> bool:
     return is_within(NOTICE, user.email, report)
 
 
-def send_link(user: User, purpose: Purpose, client: Client, email: str | None = None) -> Link:
+def send_link(
+    user: User,
+    purpose: Purpose,
+    client: Client,
+    email: str | None = None,
+    template: str | None = None,
+) -> Link:
     """Queue a link; an earlier one of the purpose is void from now on.
 
-    It goes to the user's own address, or to another one that is to be proven. Belongs into a
-    transaction that has locked the user, or made him.
+    It goes to the user's own address, or to another one that is to be proven, in the words of the
+    template or of its purpose. Call it in a transaction that has locked or made the user.
     """
     link = tasks.replace(user, purpose, email or user.email)
-    tasks.send_link.enqueue(link.pk, client.language)
+    words = template or tasks.TEMPLATES[purpose]
+    tasks.send_link.enqueue(link.pk, client.language, words)
     return link
 
 

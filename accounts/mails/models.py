@@ -1,132 +1,14 @@
-"""A mail in the queue, what came of every attempt to send one, and the links in mails."""
+"""A mail in the queue, and what came of every attempt to send one."""
 
-import secrets
-from datetime import timedelta
-from hashlib import sha256
 from typing import Any, cast
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, When
-from django.utils import timezone
+from django.db.models import F
 from django.utils.functional import cached_property
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from accounts.errors import LinkNotValid
-from accounts.users.models import User
-
-
-class Purpose(models.TextChoices):
-    """What a link is for; its value is also the last part of the link's address."""
-
-    VERIFY = "verify-email"
-    RESET = "reset-password"
-    CHANGE = "confirm-email-change"
-    UNDO = "undo-email-change"
-
-
-LIFETIMES = {
-    Purpose.VERIFY: timedelta(hours=24),
-    Purpose.RESET: timedelta(minutes=60),
-    Purpose.CHANGE: timedelta(hours=24),
-    Purpose.UNDO: timedelta(days=7),
-}
-
-
-def digest(token: str) -> str:
-    """Return what is stored of a token: with 256 random bits it needs no salt and no cost."""
-    return sha256(token.encode()).hexdigest()
-
-
-class LinkQuerySet(models.QuerySet["Link"]):
-    def live(self) -> "LinkQuerySet":
-        """Select what has neither expired nor been used.
-
-        The first is in a form which no index serves: links are found by their digest or their
-        address. With statistics of a quiet hour PostgreSQL would look through every live one
-        instead.
-        """
-        in_time = When(expires_at__gt=timezone.now(), then=True)
-        is_in_time = Case(in_time, default=False, output_field=models.BooleanField())
-        return self.filter(is_in_time, used_at=None)
-
-    def revocable(self) -> "LinkQuerySet":
-        """Select all but those that undo a change of address, and what has been used.
-
-        Whoever took an account over could end those by changing the address once more.
-        """
-        return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
-
-    def present(self, token: str, purpose: Purpose) -> "Link":
-        """Return the link that somebody followed. Raises LinkNotValid."""
-        found = self.live().filter(digest=digest(token), purpose=purpose)
-        link = found.select_related("user").first()
-        if link is None or not link.fits(link.user):
-            raise LinkNotValid
-        return link
-
-    def has_verified(self, token: str) -> bool:
-        """Return whether the address that this link verified is its account's still, and is so."""
-        used = self.filter(digest=digest(token), purpose=Purpose.VERIFY, used_at__isnull=False)
-        now = {"user__email": F("email"), "user__email_verified_at__isnull": False}
-        return used.filter(**now).exists()
-
-
-class Link(models.Model):
-    """Permission to do one thing once, for whoever reads the mailbox of ``email``.
-
-    The secret is made when the mail is sent, and only its digest is kept: neither the queue of
-    mails nor a stolen dump opens anything. One that has verified an address is kept until it is
-    purged, to say so when it is followed again; any other is deleted when it is used.
-    """
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="links")
-    purpose = models.CharField(max_length=20)
-    email = models.EmailField(db_index=True)
-    digest = models.CharField(max_length=64, unique=True, null=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    expires_at = models.DateTimeField(db_index=True)
-    used_at = models.DateTimeField(null=True)
-
-    objects = LinkQuerySet.as_manager()
-
-    class Meta:
-        db_table = "links"
-
-    def __str__(self) -> str:
-        return f"{self.purpose} for user {self.user_id}"
-
-    def renew(self) -> str | None:
-        """Return a new secret for the link, or None if it is dead; an earlier one is void."""
-        token = secrets.token_urlsafe(32)
-        expires_at = timezone.now() + LIFETIMES[Purpose(self.purpose)]
-        links = type(self).objects.filter(pk=self.pk, used_at=None)
-        return token if links.update(digest=digest(token), expires_at=expires_at) else None
-
-    def fits(self, user: User) -> bool:
-        """Return whether the user, as the row is now, may still do what the link is for."""
-        if self.purpose in (Purpose.VERIFY, Purpose.RESET) and self.email != user.email:
-            return False
-        return user.is_active or self.purpose not in (Purpose.RESET, Purpose.CHANGE)
-
-    def consume(self) -> User:
-        """Use the link up and return its user, whose row is locked. Call it in a transaction.
-
-        However many come at once, one is served. Raises LinkNotValid.
-        """
-        # The user is locked first, as everywhere, so that no two requests wait in a circle.
-        user = User.objects.select_for_update().filter(pk=self.user_id).first()
-        if user is None or not self.fits(user) or not self.use_up():
-            raise LinkNotValid
-        return user
-
-    def use_up(self) -> bool:
-        """Mark or delete the link, if it still lives; say whether it did: a compare-and-swap."""
-        links = type(self).objects.live().filter(pk=self.pk, digest=self.digest)
-        if self.purpose == Purpose.VERIFY:
-            return links.update(used_at=timezone.now()) == 1
-        return links.delete()[0] == 1
+from accounts.links.models import Link
 
 
 class State(models.TextChoices):
@@ -175,7 +57,7 @@ class Mail(DBTaskResult):
         return self.args[0] if self.task_path.endswith(".send_link") else None
 
     @cached_property
-    def link(self) -> "Link | None":
+    def link(self) -> Link | None:
         """The link that the mail carries, unless it was used, replaced or purged."""
         return Link.objects.filter(pk=self.link_id).first() if self.link_id else None
 

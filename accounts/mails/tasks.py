@@ -4,12 +4,13 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks import task
 
 from accounts.clients.client import Client
 from accounts.events.models import Event, Name
-from accounts.mails.models import LIFETIMES, Link, Purpose
+from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.mails.texts import address, mail
 from accounts.users.models import User
 
@@ -28,23 +29,25 @@ def send(template: str, language: str, to: str, context: dict[str, Any]) -> int:
 
 
 @task()
-def send_link(link_id: int, language: str) -> int:
+def send_link(link_id: int, language: str, template: str | None = None) -> int:
     """Send a link, unless a newer one, a new password or a new address has made it void.
 
     Returns how many mails went out.
     """
     link = Link.objects.select_related("user").filter(pk=link_id).first()
-    # Its secret is made only now, so that it is in no queue; after a failure the next attempt
-    # makes another one.
-    token = link.renew() if link else None
-    if link is None or token is None:
+    # Its secrets are made only now, so that they are in no queue; after a failure the next attempt
+    # makes other ones.
+    secrets = link.renew() if link else None
+    if link is None or secrets is None:
         return 0
     context = {
-        "url": address(Purpose(link.purpose), token),
+        "url": address(Purpose(link.purpose), secrets.token),
+        "code": secrets.code,
         "lifetime": LIFETIMES[Purpose(link.purpose)],
         "email": link.user.email,
     }
-    return deliver(mail(TEMPLATES[Purpose(link.purpose)], language, link.email, **context))
+    words = template or TEMPLATES[Purpose(link.purpose)]
+    return deliver(mail(words, language, link.email, **context))
 
 
 def deliver(message: EmailMultiAlternatives) -> int:
@@ -57,19 +60,25 @@ def deliver(message: EmailMultiAlternatives) -> int:
 def look_up(purpose: str, email: str, client: list[Any]) -> None:
     """Queue the link that somebody asked for by an address, if it has an account that may."""
     asked, asker = Purpose(purpose), Client(*client)
-    users = User.objects.filter(email=email)
     if asked == Purpose.RESET:
-        users = users.filter(is_active=True)
+        users = may_reset(email)
     else:
-        users = users.filter(email_verified_at=None)
+        users = User.objects.filter(email=email, email_verified_at=None)
     with transaction.atomic():
         user = users.select_for_update().first()
         if user is None:
             return
         if asked == Purpose.RESET:
             Event.objects.record(Name.PASSWORD_RESET_REQUESTED, asker, user.pk)
-        link = replace(user, asked, user.email)
+        link = replace(user, asked, email)
         send_link.enqueue(link.pk, asker.language)
+
+
+def may_reset(email: str) -> "QuerySet[User]":
+    """Select the active account of an address, or the one that can be taken back to it."""
+    users = User.objects.filter(is_active=True)
+    own = users.filter(email=email)
+    return own if own.exists() else users.filter(pk__in=Link.objects.to_undo(email).values("user"))
 
 
 def replace(user: User, purpose: Purpose, email: str) -> Link:

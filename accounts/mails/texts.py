@@ -7,7 +7,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from accounts.mails.models import Purpose
+from accounts.links.models import Purpose
 
 
 def address(purpose: Purpose, token: str) -> str:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.clients.client import Client
 from accounts.emails import flows as emails
 from accounts.errors import LinkNotValid
+from accounts.links.models import Link, Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Link, Purpose
 from accounts.passwords import flows as passwords
 from accounts.users.models import LONGEST_EMAIL, validate_email_shape
 
@@ -62,11 +62,11 @@ class LinkForm(PageForm):
 
     def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
         """Return which addresses are at stake, each with its label."""
-        return [(_("Account"), link.user.email)]
+        return [(_("Account"), link.email)]
 
     def username(self, link: Link) -> str | None:
         """Return under which name a password manager keeps the password of this page."""
-        return link.user.email
+        return link.email
 
 
 class ResetForm(LinkForm):
@@ -87,38 +87,48 @@ class ResetForm(LinkForm):
 class VerifyForm(LinkForm):
     purpose = Purpose.VERIFY
     title = _("Confirm your email address")
-    button = _("Confirm the address")
     way_on = _("A link to confirm an address works for 24 hours, and only the newest one does.")
     ask = "resend-verification"
+    button = _("It was me: confirm the address")
+    # Another button of the same form; its name is the field that it sets.
+    other_button = ("start_over", _("I did not sign up"))
+    other_help = _(
+        "If you did not sign up, or do not know the password: every device is signed out, what was"
+        " entered for the account is removed, and we send you a link to set a password."
+    )
     current_password = password_field(
-        _("The password you signed up with (optional)"),
+        _("The password you signed up with"),
         "current-password",
         required=False,
-        help_text=_(
-            "It shows that it was you who signed up. If you leave it empty, and somebody has signed"
-            " in to the account before, every device is signed out, and you have to set a new"
-            " password."
-        ),
+        help_text=_("It shows that it was you who signed up."),
     )
+
+    def starts_over(self) -> bool:
+        return "start_over" in self.data
+
+    def clean_current_password(self) -> str | None:
+        password: str = self.cleaned_data["current_password"]
+        if not password and not self.starts_over():
+            raise forms.ValidationError(self.fields["current_password"].error_messages["required"])
+        return password if not self.starts_over() else None
 
     def already(self) -> str | None:
         if Link.objects.has_verified(self.data.get("token", "")):
-            return self.says(emails.Verification.REPEATED)
+            return self.says(emails.Outcome.REPEATED)
         return None
 
     def act(self, client: Client) -> str:
-        password = self.cleaned_data["current_password"] or None
-        return self.says(
-            emails.verify(self.cleaned_data["token"], client, current_password=password)
-        )
+        token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
+        proof = emails.Proof(token=token, current_password=password)
+        return self.says(emails.verify(proof, client, start_over=self.starts_over()))
 
-    def says(self, outcome: emails.Verification) -> str:
+    def says(self, outcome: emails.Outcome) -> str:
         return {
-            emails.Verification.DONE: gettext("Your address is confirmed."),
-            emails.Verification.PUT_OUT: gettext(
+            emails.Outcome.DONE: gettext("Your address is confirmed."),
+            emails.Outcome.PUT_OUT: gettext(
                 "Your address is confirmed. We sent you a link to set a new password."
             ),
-            emails.Verification.REPEATED: gettext("Your address is confirmed already."),
+            emails.Outcome.REPEATED: gettext("Your address is confirmed already."),
         }[outcome]
 
 
@@ -145,8 +155,10 @@ class ConfirmChangeForm(LinkForm):
 
     def act(self, client: Client) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
-        emails.confirm_change(token, client, current_password=password)
-        return gettext("Your account has its new address.")
+        proof = emails.Proof(token=token, current_password=password)
+        if emails.confirm_change(proof, client) == emails.Outcome.DONE:
+            return gettext("Your account has its new address.")
+        return restored()
 
 
 class UndoChangeForm(LinkForm):
@@ -167,10 +179,14 @@ class UndoChangeForm(LinkForm):
 
     def act(self, client: Client) -> str:
         emails.undo_change(self.cleaned_data["token"], client)
-        return gettext(
-            "Your address is back, and every device is signed out. We sent you a link to set a new"
-            " password."
-        )
+        return restored()
+
+
+def restored() -> str:
+    return gettext(
+        "Your address is back, and every device is signed out. We sent you a link to set a new"
+        " password."
+    )
 
 
 class ForgotForm(PageForm):

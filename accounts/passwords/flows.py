@@ -15,8 +15,8 @@ from accounts.errors import (
     ReauthenticationRequired,
 )
 from accounts.events.models import Event, Name
+from accounts.links.models import Link, Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Link, Purpose
 from accounts.passwords import policy
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -138,10 +138,11 @@ def set_by_staff(
 
 
 def reset(token: str, new_password: str, client: Client) -> None:
-    """Set the password of whoever can read the mailbox; sign everybody out, and nobody in.
+    """Set the password for the reader of the mailbox, and end every session.
 
-    The mailbox is proven by it, and blocks of the account end. Raises LinkNotValid; or
-    PasswordRefused or Overloaded, and then the link is good still.
+    That proves the mailbox, lifts the account's blocks, and undoes a change of address that can
+    still be undone to this one. Raises LinkNotValid; or PasswordRefused, Overloaded or EmailTaken,
+    and then the link is good still.
     """
     try:
         link = Link.objects.present(token, Purpose.RESET)
@@ -152,18 +153,35 @@ def reset(token: str, new_password: str, client: Client) -> None:
     password_hash = make_password(new_password)
     with transaction.atomic():
         user = link.consume()
-        now = timezone.now()
-        if not user.email_verified:
-            user.email_verified_at = now
-            Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
+        prove(user, link.email, client)
         User.objects.filter(pk=user.pk).update(
-            password=password_hash, email_verified_at=user.email_verified_at, updated_at=now
+            password=password_hash,
+            full_name=user.full_name,
+            email_verified_at=user.email_verified_at,
+            updated_at=timezone.now(),
         )
         ended = user.sessions.all().revoke()
         user.links.revocable().delete()
         throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_RESET, client, user.pk, sessions_ended=ended)
         mails.notify("password_changed", user, client)
+
+
+def prove(user: User, email: str, client: Client) -> None:
+    """Take as proven the address that a link to set a password went to; the caller stores it.
+
+    It is the account's, or the one that a change of address can be undone to. Raises LinkNotValid
+    if that has just ceased to be so, or EmailTaken.
+    """
+    if undo := user.links.to_undo(email).first():
+        undo.bring_back(user)
+        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, client, user.pk)
+    elif user.email != email:
+        raise LinkNotValid
+    elif not user.email_verified:
+        # A stranger may have signed up with the address, and given the name.
+        user.email_verified_at, user.full_name = timezone.now(), None
+        Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
 
 
 def networks(user: User) -> set[str]:

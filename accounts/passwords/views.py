@@ -12,8 +12,8 @@ from accounts.errors import (
     PasswordUnchanged,
     TooManyAttempts,
 )
+from accounts.links.models import Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Purpose
 from accounts.passwords import flows
 from accounts.passwords.serializers import (
     ChangePasswordSerializer,

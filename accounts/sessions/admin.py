@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 
 from accounts.clients.client import Client
 from accounts.clients.devices import device
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.users.admin import changeable, set_active

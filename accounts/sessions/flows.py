@@ -14,8 +14,8 @@ from rest_framework.exceptions import NotAuthenticated
 from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.events.models import Event, Name, describe, publish
+from accounts.links.models import Link
 from accounts.mails import flows as mails
-from accounts.mails.models import Link
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
 from accounts.users.models import User

@@ -82,11 +82,11 @@ class Person:
             field.clear()
             field.send_keys(value)
 
-    def send(self) -> str:
-        """Press the button, and return what the next page says."""
+    def send(self, button: str = "") -> str:
+        """Press the first button, or the one that says this; return what the next page says."""
         main = self.browser.find_element(By.TAG_NAME, "main")
         buttons = self.browser.find_elements(By.TAG_NAME, "button")
-        next(button for button in buttons if button.is_displayed()).click()
+        next(one for one in buttons if one.is_displayed() and button in one.text).click()
         self.wait(lambda browser: browser.find_element(By.TAG_NAME, "main") != main)
         return self.text
 

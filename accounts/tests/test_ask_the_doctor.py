@@ -265,6 +265,6 @@ def test_a_database_that_is_behind(doctor):
     call_command("migrate", "accounts", "0001", verbosity=0)
     try:
         (said,) = doctor()  # And nothing of a table that does not exist.
-        assert re.fullmatch(r"\d migrations are not applied: manage.py migrate does so\.", said)
+        assert re.fullmatch(r"\d+ migrations are not applied: manage.py migrate does so\.", said)
     finally:
         call_command("migrate", "accounts", verbosity=0)

@@ -21,9 +21,10 @@ from django_tasks_db.models import DBTaskResult
 from accounts.conftest import DocumentedClient
 from accounts.events import lists
 from accounts.events.models import Event
+from accounts.links.models import Purpose
 from accounts.mails import flows as mails
 from accounts.mails import sender
-from accounts.mails.models import Attempts, Purpose, State
+from accounts.mails.models import Attempts, State
 from accounts.mails.tasks import replace
 from accounts.management.commands import doctor, purge
 from accounts.management.commands.seed_load import SPAN

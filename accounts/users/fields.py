@@ -40,6 +40,15 @@ class StringField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class BooleanField(serializers.BooleanField):
+    """True or false. REST framework's own field would also take "yes" and 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 def validate_lookup_email(email: str) -> None:
     # A function, since the schema would repeat a pattern, which each language reads differently.
     validate_email_shape(email)

@@ -1,6 +1,7 @@
 """The user: one account for one mailbox."""
 
 import contextlib
+from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
@@ -10,13 +11,14 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from email_validator import EmailNotValidError, validate_email
 
 from accounts.clients.client import COMMAND
+from accounts.errors import EmailTaken
 from accounts.events.models import Event, Name
 from accounts.users.hashers import AsTyped, in_one_form, renew
 
@@ -192,6 +194,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def email_verified(self) -> bool:
         return self.email_verified_at is not None
+
+    def move(self, email: str, verified_at: datetime) -> None:
+        """Store a proven address. Raises EmailTaken, also for the loser of a race."""
+        users = type(self).objects.filter(pk=self.pk)
+        try:
+            with transaction.atomic():
+                users.update(email=email, email_verified_at=verified_at, updated_at=timezone.now())
+        except IntegrityError as error:
+            raise EmailTaken from error
+        self.email, self.email_verified_at = email, verified_at
 
     def check_password(self, raw_password: str | None) -> bool:
         """Return whether the password is right, and bring an older hash up to date if it is."""

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.mails.models import Link, Purpose
+from accounts.links.models import Link, Purpose
 from accounts.sessions import flows as sessions
 from accounts.users.models import User
 

@@ -10,8 +10,8 @@ from django.core.management import call_command
 
 from accounts.clients.client import Client
 from accounts.events.models import Event
+from accounts.links.models import Link, Purpose
 from accounts.mails.flows import send_link
-from accounts.mails.models import Link, Purpose
 
 pytestmark = pytest.mark.direct
 ENDED = {"sessions", "django_session", "links", "events"}

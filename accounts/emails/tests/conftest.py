@@ -1,5 +1,7 @@
 """A person who changes the address, and whose mail can be read."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -12,8 +14,8 @@ CONFIRM = "/api/v1/auth/confirm-email-change"
 
 @pytest.fixture
 def proven(user):
-    """Make the user's address one that was verified."""
-    User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now())
+    """Make the user's address one that was verified long ago."""
+    User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now() - timedelta(days=30))
 
 
 @pytest.fixture

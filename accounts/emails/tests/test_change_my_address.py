@@ -13,8 +13,8 @@ from accounts.clients.client import Client
 from accounts.emails import flows
 from accounts.errors import EmailTaken, InvalidToken, PasswordIncorrect
 from accounts.events.models import Event
+from accounts.links.models import Link, Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Link, Purpose
 from accounts.mails.tests.test_ask_for_links import NO_ADDRESSES
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
@@ -139,7 +139,7 @@ def test_who_reads_the_mailbox_gives_it_to_nobody_elses_account(client, token):
     """A squatter asks for a victim's address, and the victim follows the link."""
     User.objects.create_user("victim@example.com", "testpassword123")
     alone = client.post(CONFIRM, {"token": token})
-    assert (alone.status_code, alone.json()["code"]) == (403, "reauthentication_required")
+    assert (alone.status_code, alone.json()["code"]) == (403, "ownership_required")
     victim = {"email": "victim@example.com", "password": "testpassword123"}
     own = f"Bearer {client.post(SIGNIN, victim).json()['access_token']}"
     for body in ({}, PASSWORD):
@@ -175,7 +175,7 @@ def test_a_session_that_has_ended_confirms_nothing(member, token):
 
     assert member.post(CONFIRM, {"token": token}).status_code == 401
     with pytest.raises(InvalidToken):
-        flows.confirm_change(token, Client(), session)
+        flows.confirm_change(flows.Proof(token=token, session=session), Client())
     assert User.objects.get().email == "test@example.com"
     assert Link.objects.exists()
 
@@ -243,7 +243,7 @@ def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
         def confirm(token, session):
             def run():
                 try:
-                    flows.confirm_change(token, Client(), session)
+                    flows.confirm_change(flows.Proof(token=token, session=session), Client())
                 except EmailTaken:
                     return "taken"
                 return "won"

@@ -7,8 +7,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from accounts.clients.client import Client
+from accounts.links.models import Link, Purpose
 from accounts.mails import flows as mails
-from accounts.mails.models import Link, Purpose
 from accounts.passwords.tests.test_reset_the_password import assert_refused
 from accounts.sessions.tests.test_look_after_sessions_of_users import act
 from accounts.users.models import User

@@ -12,7 +12,7 @@ from accounts.clients.client import Client
 from accounts.emails import flows
 from accounts.errors import InvalidToken
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -47,8 +47,12 @@ def signed_up(client, token, test_user_data):
     return member
 
 
-def verify(client, token: str, **more: str):
+def verify(client, token: str, **more):
     return client.post(VERIFY, {"token": token, **more})
+
+
+def row(model):
+    return model.objects.values().get()
 
 
 def test_who_signed_up_and_is_signed_in_keeps_everything(signed_up, token):
@@ -70,42 +74,38 @@ def test_who_knows_the_password_keeps_everything(client, signed_up, token):
     assert signed_up.get(ME).json()["email_verified"] is True
 
 
-def test_where_nobody_has_signed_in_the_password_stays(client, token, test_user_data):
-    assert verify(client, token).json() == {"message": "Email verified successfully"}
+def test_the_link_alone_changes_nothing_and_stays_good(client, signed_up, token):
+    before = [row(User), row(Link), row(Session), Event.objects.count()]
 
-    assert client.post(SIGNIN, test_user_data).json()["user"]["email_verified"] is True
+    for more in ({}, {"start_over": False}, {"current_password": None}):
+        answer = verify(client, token, **more)
+        assert (answer.status_code, answer.json()["code"]) == (403, "ownership_required")
+
+    assert [row(User), row(Link), row(Session), Event.objects.count()] == before
+    assert verify(signed_up, token).status_code == 200
 
 
+@pytest.mark.parametrize("has_signed_in", [True, False])
 def test_who_signed_up_with_another_persons_address_loses_everything(
-    client, signed_up, token, test_user_data, deliver
+    client, token, test_user_data, deliver, has_signed_in
 ):
-    answer = verify(client, token)
+    """Also a stranger who has never signed in: the password they chose must not stay."""
+    if has_signed_in:
+        client.post(SIGNIN, test_user_data)
+
+    answer = verify(client, token, start_over=True)
 
     assert answer.status_code == 200
     assert answer.json()["message"].endswith("Set a new password with the link that we sent you.")
-    assert signed_up.get(ME).status_code == 401
     assert client.post(SIGNIN, test_user_data).status_code == 401
     assert not Session.objects.live().exists()
+    owner = User.objects.get()
+    assert (owner.email_verified, owner.full_name) == (True, None)
     link = token_in(deliver()[-1])
     body = {"token": link, "password": "theownerspassword1"}
     assert client.post("/api/v1/auth/reset-password", body).status_code == 200
     mine = {"email": "test@example.com", "password": "theownerspassword1"}
     assert client.post(SIGNIN, mine).status_code == 200
-
-
-def test_who_was_inside_long_ago_is_not_forgotten(client, test_user_data, deliver):
-    """Sessions are purged 90 days after their end; a squatter had better not wait for it."""
-    client.post(SIGNUP, test_user_data)
-    client.post(SIGNIN, test_user_data)
-    with time_machine.travel(timezone.now() + timedelta(days=98)):
-        call_command("purge", stdout=StringIO())
-        assert not Session.objects.exists()
-        client.post(RESEND, {"email": test_user_data["email"]})
-
-        answer = verify(client, token_in(deliver()[-1]))
-
-        assert answer.json()["message"].endswith("with the link that we sent you.")
-        assert client.post(SIGNIN, test_user_data).status_code == 401
 
 
 def test_a_session_of_somebody_else_is_like_one_that_has_ended(client, signed_up, token):
@@ -126,13 +126,13 @@ def test_a_session_that_ends_meanwhile_proves_nothing(signed_up, token):
     Session.objects.all().revoke()
 
     with pytest.raises(InvalidToken):
-        flows.verify(token, Client(), session)
+        flows.verify(flows.Proof(token=token, session=session), Client())
     assert not User.objects.get().email_verified
     assert Link.objects.exists()
 
 
 @pytest.mark.parametrize("header", ["Bearer stale", "Bearer"])
-def test_a_stale_token_is_told_so_before_anybody_is_put_out(client, signed_up, token, header):
+def test_a_stale_token_is_told_so(client, signed_up, token, header):
     answer = client.post(VERIFY, {"token": token}, headers={"Authorization": header})
 
     assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
@@ -147,10 +147,6 @@ def test_a_wrong_password_uses_nothing_up(client, signed_up, token):
     assert not User.objects.get().email_verified
     assert signed_up.get(ME).status_code == 200
     assert verify(signed_up, token).status_code == 200
-
-
-def row(model):
-    return model.objects.values().get()
 
 
 def test_a_link_that_is_followed_again_says_so_and_does_nothing(client, signed_up, token):
@@ -168,9 +164,11 @@ def test_a_link_that_is_followed_again_says_so_and_does_nothing(client, signed_u
 
 
 def test_a_link_that_put_people_out_says_so_again_too(client, signed_up, token, deliver):
-    verify(client, token)
+    verify(client, token, start_over=True)
 
-    assert verify(client, token).json() == {"message": "This email is verified already"}
+    for more in ({}, {"start_over": True}):
+        answer = verify(client, token, **more)
+        assert answer.json() == {"message": "This email is verified already"}
     body = {"token": token_in(deliver()[-1]), "password": "theownerspassword1"}
     assert client.post("/api/v1/auth/reset-password", body).status_code == 200
     assert verify(client, token).json() == {"message": "This email is verified already"}
@@ -178,7 +176,7 @@ def test_a_link_that_put_people_out_says_so_again_too(client, signed_up, token, 
 
 @pytest.mark.parametrize("change", [{"email": "other@example.com"}, {"email_verified_at": None}])
 def test_a_used_link_is_void_once_its_address_is_no_longer_verified(client, token, change):
-    verify(client, token)
+    verify(client, token, current_password=PASSWORD)
     User.objects.update(**change)
     before = row(User)
 
@@ -187,7 +185,7 @@ def test_a_used_link_is_void_once_its_address_is_no_longer_verified(client, toke
 
 
 def test_a_used_link_is_told_of_until_it_is_purged(client, token):
-    verify(client, token)
+    verify(client, token, current_password=PASSWORD)
     with time_machine.travel(timezone.now() + timedelta(hours=47)):
         call_command("purge", stdout=StringIO())
         assert verify(client, token).status_code == 200
@@ -198,7 +196,7 @@ def test_a_used_link_is_told_of_until_it_is_purged(client, token):
 
 def test_a_used_link_is_not_sent_again(client, token, deliver):
     """The mail server may have taken a mail that it said it had not."""
-    verify(client, token)
+    verify(client, token, current_password=PASSWORD)
     link = Link.objects.get()
 
     assert link.renew() is None
@@ -207,8 +205,8 @@ def test_a_used_link_is_not_sent_again(client, token, deliver):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_uses_one_verifies_and_the_rest_hear_that_it_is_done(race, client, token):
-    answers = race(*[lambda: verify(type(client)(), token)] * 16)
+def test_of_16_parallel_uses_one_verifies_and_the_rest_hear_that_it_is_done(race, signed_up, token):
+    answers = race(*[lambda: verify(signed_up, token)] * 16)
 
     said = [(answer.status_code, answer.json()["message"]) for answer in answers]
     assert said.count((200, "Email verified successfully")) == 1
@@ -219,7 +217,7 @@ def test_of_16_parallel_uses_one_verifies_and_the_rest_hear_that_it_is_done(race
 @pytest.mark.parametrize(("hours", "status"), [(23.9, 200), (24.1, 400)])
 def test_a_link_is_good_for_a_day(client, token, hours, status):
     with time_machine.travel(timezone.now() + timedelta(hours=hours)):
-        assert verify(client, token).status_code == status
+        assert verify(client, token, current_password=PASSWORD).status_code == status
     assert User.objects.get().email_verified is (status == 200)
 
 
@@ -240,7 +238,7 @@ def test_another_link_is_sent_on_request(client, token, deliver):
     newer = token_in(deliver()[1])
 
     assert_refused(verify(client, token))
-    assert verify(client, newer).status_code == 200
+    assert verify(client, newer, current_password=PASSWORD).status_code == 200
 
 
 @pytest.mark.parametrize("email", ["nobody@example.com", "test@example.com", "x@localhost"])
@@ -267,7 +265,8 @@ def test_an_account_that_waits_for_approval_is_verified_too(
     settings.SIGNUP_MODE = "approval"
     client.post(SIGNUP, test_user_data)
 
-    assert verify(client, token_in(deliver()[0])).status_code == 200
+    token = token_in(deliver()[0])
+    assert verify(client, token, current_password=PASSWORD).status_code == 200
     assert User.objects.filter(is_active=False).exclude(email_verified_at=None).exists()
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.auth.flows import has_failures
 from accounts.events.models import Event, Name
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

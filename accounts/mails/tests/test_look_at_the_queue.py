@@ -7,8 +7,8 @@ from django.urls import reverse
 from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.client import Client
+from accounts.links.models import Link
 from accounts.mails import flows
-from accounts.mails.models import Link
 from accounts.mails.tests.test_send_what_is_queued import FORGOT, send_due, wait_no_longer
 from accounts.users.models import User
 

@@ -16,8 +16,9 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.client import Client
+from accounts.links.models import Link, Purpose
 from accounts.mails import flows
-from accounts.mails.models import Attempts, Link, Purpose
+from accounts.mails.models import Attempts
 from accounts.mails.tests.conftest import Server
 from accounts.mails.tests.test_send_what_is_queued import FORGOT, RESET, send_due
 from accounts.users.models import User

@@ -12,8 +12,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.clients.client import Client
+from accounts.links.models import Link
 from accounts.mails import flows
-from accounts.mails.models import Attempts, Link, Mail, State
+from accounts.mails.models import Attempts, Mail, State
 from accounts.mails.sender import cleaned, is_final, reason
 from accounts.mails.tests.test_send_what_is_queued import FORGOT, send_due, wait_no_longer
 from accounts.tests.test_keep_secrets import dump

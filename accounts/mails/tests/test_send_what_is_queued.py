@@ -13,8 +13,8 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.clients.client import Client
+from accounts.links.models import Link
 from accounts.mails import flows, sender
-from accounts.mails.models import Link
 from accounts.mails.sender import ABANDONED_AFTER, Sender, pause_after, recover
 from accounts.mails.tests.conftest import Server
 from accounts.tests.test_keep_secrets import dump

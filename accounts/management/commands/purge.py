@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.mails.sender import GIVE_UP_AFTER
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter

@@ -1,6 +1,7 @@
 """The pages that the links in mails lead to where a team has no frontend."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -177,35 +178,35 @@ def test_a_wrong_password_confirms_nothing(browser, verification):
     assert not User.objects.get().email_verified
 
 
-def test_without_the_password_everybody_is_put_out(browser, verification):
+def test_without_the_password_nothing_is_confirmed_and_nothing_lost(browser, verification):
+    opened = open_link(browser, "verify-email", verification)
+    assert "It was me: confirm the address" in text(opened)
+    assert "I did not sign up" in text(opened)
     form = {"token": verification, "current_password": ""}
+
+    page = browser.post("/account/verify-email", form)
+
+    assert page.status_code == 400
+    assert "This field is required." in text(page)
+    assert not User.objects.get().email_verified
+    assert Session.objects.live().exists()
+
+
+@pytest.mark.parametrize("typed", ["", "wrong"])
+def test_who_did_not_sign_up_gets_the_account_for_themselves(browser, verification, deliver, typed):
+    form = {"token": verification, "current_password": typed, "start_over": "yes"}
     page = browser.post("/account/verify-email", form)
 
     assert "We sent you a link to set a new password." in text(page)
     assert User.objects.get().email_verified
     assert not Session.objects.live().exists()
-
-
-def test_without_the_password_nothing_is_lost_where_nobody_has_signed_in(
-    browser, client, test_user_data, deliver
-):
-    client.post("/api/v1/auth/signup", test_user_data)
-    form = {"token": token_in(deliver()[-1]), "current_password": ""}
-    opened = text(open_link(browser, "verify-email", form["token"]))
-    assert (
-        "If you leave it empty, and somebody has signed in to the account before, every" in opened
-    )
-    assert "The password you signed up with (optional)" in opened
-
-    page = browser.post("/account/verify-email", form)
-
-    assert "Your address is confirmed." in text(page)
-    assert "set a new password" not in text(page)
-    assert User.objects.get().check_password(test_user_data["password"])
+    form = {"token": token_in(deliver()[-1]), "password": NEW}
+    assert browser.post("/account/reset-password", form).status_code == 200
+    assert User.objects.get().check_password(NEW)
 
 
 def test_an_address_is_changed_and_brought_back(browser, member, deliver):
-    User.objects.update(email_verified_at=timezone.now())
+    User.objects.update(email_verified_at=timezone.now() - timedelta(days=8))
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
     form = {"token": token_in(deliver()[-1])}
     opened = open_link(browser, "confirm-email-change", form["token"]).content.decode()

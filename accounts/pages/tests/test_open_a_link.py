@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

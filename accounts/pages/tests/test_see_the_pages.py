@@ -1,13 +1,14 @@
 """The pages as people have them: in a browser, with its console and a phone's width."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts.mails.models import Purpose
+from accounts.links.models import Purpose
 from accounts.mails.tasks import replace
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions.models import Session
@@ -180,12 +181,29 @@ def test_a_new_link_to_confirm_an_address_is_sent(person, client, mailed):
     ana.picture("resent")
 
     ana.follow(f"/account/verify-email#token={mailed(account['email'])}")
+    ana.fill(current_password=account["password"])
     assert "Your address is confirmed." in ana.send()
     assert ana.complaints() == []
 
 
+def test_who_did_not_sign_up_says_so(person, client, mailed):
+    stranger = {"email": "ana@example.com", "password": "strangerspassword1"}
+    client.post("/api/v1/auth/signup", stranger)
+    ana = person()
+    ana.follow(f"/account/verify-email#token={mailed(stranger['email'])}")
+
+    assert "We sent you a link to set a new password." in ana.send(button="I did not sign up")
+    ana.picture("started-over")
+    ana.follow(f"/account/reset-password#token={mailed(stranger['email'])}")
+    ana.fill(password=NEW)
+    assert "Your password is set" in ana.send()
+
+    assert User.objects.get().check_password(NEW)
+    assert ana.complaints() == []
+
+
 def test_an_address_is_changed_and_brought_back(person, member, user, mailed):
-    User.objects.update(email_verified_at=timezone.now())
+    User.objects.update(email_verified_at=timezone.now() - timedelta(days=8))
     member.post("/api/v1/users/me/change-email", {"new_email": "new@example.com"})
     ana = person()
     assert "new@example.com" in ana.follow(

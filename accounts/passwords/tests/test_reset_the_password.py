@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.clients.client import Client
 from accounts.errors import LinkNotValid
 from accounts.events.models import Event
-from accounts.mails.models import Link
+from accounts.links.models import Link
 from accounts.passwords import flows
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
