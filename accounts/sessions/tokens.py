@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from django.conf import settings
 from jwt import InvalidSignatureError
+from jwt.utils import base64url_decode, base64url_encode
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
@@ -49,6 +50,16 @@ class RotatedBackend(TokenBackend):
 backend = RotatedBackend(api_settings.SIGNING_KEY, settings.TOKEN_KEY_FALLBACKS)
 
 
+def is_spelt_once(token: str) -> bool:
+    """Return whether the signature is in base64url as RFC 7515 (section 2) has it.
+
+    Header and claims are signed as they are spelt. The signature itself is not, and Python decodes
+    it with padding, with signs that are none, and with any last bits.
+    """
+    signature = token.rpartition(".")[2].encode()
+    return base64url_encode(base64url_decode(signature)) == signature
+
+
 class SessionToken(tokens.Token):
     """A token with every claim of ours in its place.
 
@@ -72,6 +83,8 @@ class SessionToken(tokens.Token):
 
     def verify(self) -> None:
         super().verify()
+        if not is_spelt_once(str(self.token)):
+            raise TokenError("The token is spelt in another way than ours.")
         if any(type(self.payload.get(claim)) is not kind for claim, kind in self.claims.items()):
             raise TokenError("The token lacks a claim.")
         UUID(self.payload["jti"])  # Or a ValueError; nothing else asks what it is.
