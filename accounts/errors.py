@@ -143,6 +143,8 @@ class PasswordRefused(ValidationError):
         "password_too_long": "This password is too long. It must contain at most 128 characters.",
         "password_too_common": "This password is too common.",
         "password_too_similar": "The password is too similar to the email.",
+        "password_predictable": "This password is too easy to guess.",
+        "password_breached": "This password has appeared in a data breach.",
     }
 
     def __init__(self, refusals: Mapping[str, list[ErrorDetail]]) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 from datetime import timedelta
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -15,10 +16,14 @@ from environs import Env, ValidationError
 from psycopg.conninfo import timeout_from_conninfo
 from psycopg.pq import Conninfo
 
+from accounts.passwords import breaches
+
 env = Env(eager=False)  # Collects every mistake.
 POSTGRESQL = "postgres://USER:PASSWORD@HOST:PORT/NAME"
 ESCAPED = "in whose parts / ? # @ : % are written %2F %3F %23 %40 %3A %25"
 LONGEST_NAME = 63  # Of a database on PostgreSQL.
+LONGEST_SITE_NAME = 60
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @env.parser_for("database_url")
@@ -105,6 +110,29 @@ def parse_url_prefix(text: str) -> str:
     if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?", text):
         raise ValidationError("Expected an address like https://app.example.com.")
     return text.rstrip("/")
+
+
+@env.parser_for("site_name")
+def parse_site_name(text: str) -> str:
+    """Return the product's name, which stands in subjects and sentences of mails."""
+    name = text.strip()
+    if not (name.isprintable() and 1 <= len(name) <= LONGEST_SITE_NAME):
+        raise ValidationError(f"Expected a name of 1 to {LONGEST_SITE_NAME} characters.")
+    return name
+
+
+@env.parser_for("breached_passwords")
+def parse_breached_passwords(text: str) -> Path:
+    """Return the file of passwords that nobody may have; without one, ours."""
+    if not text:
+        return breaches.BUNDLED
+    try:
+        breaches.BreachedPasswords(ROOT / text)
+    except (OSError, ValueError) as error:
+        raise ValidationError(
+            "Expected a file that `manage.py breached_passwords` has made and that can be read."
+        ) from error
+    return ROOT / text
 
 
 @env.parser_for("mailbox")

@@ -50,7 +50,7 @@ class Logger(glogging.Logger):
 logger_class = Logger
 
 WELCOME = f"""
-  Lazy Rabbit accounts
+  {settings.SITE_NAME} accounts
     the API        http://{bind}/api/v1/
     documentation  http://{bind}/docs
     the admin      http://{bind}/admin/   (the first account: make superuser)

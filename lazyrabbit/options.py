@@ -17,6 +17,7 @@ from lazyrabbit.environment import env
 ENVIRONMENT = env.str(
     "ENVIRONMENT", "development", validate=check.OneOf(["development", "production"])
 )
+SITE_NAME = env.site_name("SITE_NAME", "Lazy Rabbit")
 DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
@@ -62,6 +63,7 @@ REAUTHENTICATION_MINUTES = env.int(
 )
 
 # Passwords.
+BREACHED_PASSWORDS = env.breached_passwords("BREACHED_PASSWORDS", "")
 HASHING_QUEUE = env.int("HASHING_QUEUE", 2, validate=check.Range(0, 1000))
 
 # Who may sign up.

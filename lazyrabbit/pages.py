@@ -57,6 +57,7 @@ def turn_into_page(request: HttpRequest, response: HttpResponse) -> None:
             "request_id": problem["request_id"],
             "may_pass": problem["code"] in PASSING,
             "home": settings.FRONTEND_URL or "/",
+            "site_name": settings.SITE_NAME,
             "site_header": admin.site.site_header,
             "site_title": admin.site.site_title,
         }

@@ -131,6 +131,14 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("email", "full_name")},
     },
+    {
+        "NAME": "accounts.passwords.policy.PredictablePasswordValidator",
+        "OPTIONS": {"site_name": SITE_NAME},
+    },
+    {
+        "NAME": "accounts.passwords.policy.BreachedPasswordValidator",
+        "OPTIONS": {"file": BREACHED_PASSWORDS},
+    },
 ]
 
 
@@ -185,7 +193,7 @@ CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
 
 # Documentation and static files, served by this process from the packages they came in.
 SPECTACULAR_SETTINGS = {
-    "TITLE": "Lazy Rabbit accounts",
+    "TITLE": f"{SITE_NAME} accounts",
     "DESCRIPTION": "Sign up, sign in, and look after your account and its sessions.",
     "VERSION": "1.0.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},

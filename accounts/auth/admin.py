@@ -4,6 +4,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.views import PasswordChangeView
@@ -38,7 +39,7 @@ class SigninForm(AdminAuthenticationForm):
 
 
 class AdminSite(admin.AdminSite):
-    site_header = site_title = "Lazy Rabbit accounts"
+    site_header = site_title = f"{settings.SITE_NAME} accounts"
     login_form = SigninForm
 
     def get_urls(self) -> list[Any]:

@@ -26,7 +26,7 @@ CREDENTIALS = {"email": "ana@example.com", "password": "securepassword123"}
 )
 class SignupSerializer(NewPasswordSerializer):
     email = EmailField()
-    password = NewPasswordField(help_text="Neither common nor like the email.")
+    password = NewPasswordField(help_text="Not common, easy to guess, breached, or like the email.")
     full_name = FullNameField()
 
 

@@ -22,7 +22,9 @@ def address(purpose: Purpose, token: str) -> str:
 def mail(template: str, language: str, to: str, **context: Any) -> EmailMultiAlternatives:
     """Return the mail: the template's first line is the subject, the rest its text."""
     with translation.override(language):
-        words = render_to_string(f"mails/{template}.txt", context)
+        words = render_to_string(
+            f"mails/{template}.txt", {"site_name": settings.SITE_NAME, **context}
+        )
     subject, text = (part.strip() for part in words.strip().split("\n", 1))
     message = EmailMultiAlternatives(subject, text + "\n", to=[to])
     page = {"subject": subject, "language": language, **around(context.get("url"), text)}

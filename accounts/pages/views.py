@@ -91,7 +91,7 @@ class PageView(FormView[PageForm]):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add which addresses a good link is about."""
-        context = super().get_context_data(**kwargs)
+        context = super().get_context_data(site_name=settings.SITE_NAME, **kwargs)
         form = context["form"]
         if isinstance(form, LinkForm):
             context["by_link"] = True

@@ -57,7 +57,9 @@ class ChangePasswordSerializer(NewPasswordSerializer):
     new_password_name = "new_password"  # noqa: S105 (a name)
 
     current_password = PasswordField()
-    new_password = NewPasswordField(help_text="Neither common nor like the email.")
+    new_password = NewPasswordField(
+        help_text="Not common, easy to guess, breached, or like the email."
+    )
 
 
 @extend_schema_serializer(
@@ -67,7 +69,7 @@ class ChangePasswordSerializer(NewPasswordSerializer):
 )
 class ResetPasswordSerializer(NewPasswordSerializer):
     token = StringField(help_text="What stands behind `#token=` in the link.")
-    password = NewPasswordField(help_text="Neither common nor like the email.")
+    password = NewPasswordField(help_text="Not common, easy to guess, breached, or like the email.")
 
 
 @extend_schema_serializer(

@@ -52,7 +52,7 @@ NOUNS = {
     "events": {"lists": set()},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}},
-    "passwords": {"policy": set()},
+    "passwords": {"breaches": set(), "policy": {"breaches"}},
     "pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},
     "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": {"models"}},

@@ -73,6 +73,10 @@ def test_the_example_names_the_defaults():
         ("BACKEND_CORS_ORIGINS", '["*"]'),
         ("BACKEND_CORS_ORIGINS", '["https://example.com/path"]'),
         ("BACKEND_CORS_ORIGINS", "{}"),
+        ("BREACHED_PASSWORDS", "/none/c4n4ry"),
+        ("BREACHED_PASSWORDS", "accounts"),
+        ("BREACHED_PASSWORDS", "LICENSE"),
+        ("BREACHED_PASSWORDS", "/dev/null"),
         ("DATABASE_URL", "mysql://localhost/accounts"),
         ("DATABASE_URL", "postgres://user:c4n4ry@localhost:port/accounts"),
         ("DATABASE_URL", "postgres://user:p@c4n4ry#x@localhost/accounts"),
@@ -94,6 +98,9 @@ def test_the_example_names_the_defaults():
         ("FRONTEND_URL", "javascript:alert(1)"),
         ("PORT", "99999"),
         ("REFRESH_GRACE_SECONDS", "-1"),
+        ("SITE_NAME", " "),
+        ("SITE_NAME", "Lazy\nRabbit"),
+        ("SITE_NAME", "c4n4ry" * 11),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy.example"),
     ],
 )
@@ -191,6 +198,23 @@ def test_an_empty_key_is_no_fallback():
         check=True,
     )
     assert loaded.stdout.strip() == "['one', 'two']"
+
+
+def test_the_products_name_is_said_and_refused():
+    code = (
+        "import lazyrabbit.settings as s, lazyrabbit.gunicorn as g;"
+        "print(s.SPECTACULAR_SETTINGS['TITLE'], s.AUTH_PASSWORD_VALIDATORS[-2]['OPTIONS'],"
+        " g.WELCOME)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"SITE_NAME": " Acme ", "PYTHON_DOTENV_DISABLED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.startswith("Acme accounts {'site_name': 'Acme'} \n  Acme accounts\n")
 
 
 def test_the_key_of_the_tokens_is_not_the_secret_key(settings):

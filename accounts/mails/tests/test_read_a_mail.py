@@ -44,6 +44,18 @@ def test_a_mail_is_complete(template, language):
     assert unescape(words).split() == message.body.split()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_mail_names_the_product(settings, template, language):
+    settings.SITE_NAME = "Ñandú & Söhne 100%"
+
+    message = render(template, language)
+
+    assert message.body.count("Ñandú & Söhne 100%") == 1
+    assert str(message.alternatives[0][0]).count("Ñandú &amp; Söhne 100%") == 1
+    assert "Rabbit" not in message.body
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_each_language_has_words_of_its_own(template):
     messages = [render(template, language) for language in LANGUAGES]

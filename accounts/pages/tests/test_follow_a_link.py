@@ -53,6 +53,15 @@ def test_its_assets_are_served_by_us(browser, asset):
     answer.close()
 
 
+def test_a_page_and_an_error_name_the_product(browser, settings):
+    settings.SITE_NAME = "Ñandú & Co"
+
+    for address in ("/account/reset-password", "/account/nowhere"):
+        page = browser.get(address, headers={"Accept": "text/html"})
+        title = re.search("<title>(.*)</title>", page.content.decode())[1]
+        assert title.endswith(" Ñandú &amp; Co")
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_with_a_frontend_there_are_no_pages(browser, name, settings):
     settings.FRONTEND_URL = "https://app.example.com"
