@@ -10,8 +10,11 @@ from difflib import get_close_matches
 from environs import EnvValidationError
 from environs import validate as check
 
+from accounts.management import safety
 from lazyrabbit import env_file
 from lazyrabbit.environment import env
+
+RANDOM = "at least 32 random characters, like those of `openssl rand -hex 32`,"
 
 # Where it runs.
 ENVIRONMENT = env.str(
@@ -22,7 +25,10 @@ DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
-BACKEND_CORS_ORIGINS = env.origins("BACKEND_CORS_ORIGINS", '["http://localhost:5173"]')
+# What common frontends are served at on a laptop; in production an origin has to be named.
+BACKEND_CORS_ORIGINS = env.origins(
+    "BACKEND_CORS_ORIGINS", "[]" if ENVIRONMENT == "production" else '["http://localhost:5173"]'
+)
 
 # Who watches it.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
@@ -96,14 +102,26 @@ def unsafe() -> dict[str, list[str]]:
     """Return what is only good for a laptop; a value that could not be read is None."""
     is_console = EMAIL_URL and "console" in EMAIL_URL["EMAIL_BACKEND"]
     is_local = EMAIL_FROM and re.search(r"(@[^.]+|\.localhost)>?$", EMAIL_FROM)
-    hosts = ALLOWED_HOSTS or []
-    is_old_weak = any(len(key) < 32 for key in SECRET_KEY_FALLBACKS)
+    hosts, key = ALLOWED_HOSTS or [], JWT_SIGNING_KEY or ""
     found = {
-        "SECRET_KEY": ("at least 32 random characters", len(SECRET_KEY or "") < 32),
-        "SECRET_KEY_FALLBACKS": ("at least 32 random characters for each key", is_old_weak),
+        "SECRET_KEY": (RANDOM, not safety.is_random(SECRET_KEY or "")),
+        "SECRET_KEY_FALLBACKS": (
+            f"{RANDOM} for each key",
+            not all(map(safety.is_random, SECRET_KEY_FALLBACKS)),
+        ),
+        "JWT_SIGNING_KEY": (f"{RANDOM} or none", key and not safety.is_random(key)),
         "DEBUG": ("false", DEBUG),
         "EMAIL_URL": ("a mail server, like smtps://USER:PASSWORD@HOST,", is_console),
         "EMAIL_FROM": ("an address of a domain that is yours", is_local),
+        "FRONTEND_URL": ("https://", safety.is_in_the_clear(FRONTEND_URL or "")),
+        "BACKEND_CORS_ORIGINS": (
+            "https:// in each origin",
+            any(map(safety.is_in_the_clear, BACKEND_CORS_ORIGINS or [])),
+        ),
+        "TRUSTED_PROXIES": (
+            "the addresses of proxies, and no network as wide as the internet,",
+            any(map(safety.is_everybody, TRUSTED_PROXIES or [])),
+        ),
         "THROTTLING": ("true", not THROTTLING),
         "METRICS_TOKEN": ("16 random characters or none", 0 < len(METRICS_TOKEN or "") < 16),
         "ALLOWED_HOSTS": ("the names of this service, not *,", not hosts or "*" in hosts),

@@ -2,10 +2,14 @@
 
 import stat
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.core.checks import run_checks
 
+from accounts.management import safety
+
+VERIFIED = {"verify-ca", "verify-full"}
 # Whether it is well, None if that depends, and a sentence about it.
 Finding = tuple[bool | None, str]
 
@@ -29,23 +33,19 @@ def env_file() -> Iterator[Finding]:
 
 
 def keys() -> Iterator[Finding]:
-    is_strong = is_random(settings.SECRET_KEY)
+    is_strong = safety.is_random(settings.SECRET_KEY)
     yield is_strong, f"SECRET_KEY {'looks' if is_strong else 'does not look'} random."
     older = settings.SECRET_KEY_FALLBACKS
-    if not all(map(is_random, older)):
+    if not all(map(safety.is_random, older)):
         yield False, "SECRET_KEY_FALLBACKS holds a key that does not look random."
     elif older:
         days = min(settings.REFRESH_TOKEN_EXPIRE_DAYS, settings.SESSION_MAX_DAYS)
         yield None, f"SECRET_KEY_FALLBACKS is set: take it out {days} days after the change."
 
 
-def is_random(key: str) -> bool:
-    return len(key) >= 32 and len(set(key)) >= 10
-
-
 def proxies() -> Iterator[Finding]:
     trusted = settings.TRUSTED_PROXIES
-    if any(network.prefixlen == 0 for network in trusted):
+    if any(map(safety.is_everybody, trusted)):
         yield False, "TRUSTED_PROXIES believes everybody's X-Forwarded-For: limits are void."
     elif trusted:
         yield True, f"The proxies of {', '.join(map(str, trusted))} are believed."
@@ -56,12 +56,18 @@ def proxies() -> Iterator[Finding]:
         yield True, "TRUSTED_PROXIES is empty: no proxy is believed."
 
 
-def addresses() -> Iterator[Finding]:
-    """Look for addresses without HTTPS, which are right on a laptop only."""
-    if not settings.IS_PRODUCTION:
-        return
-    plain = [origin for origin in settings.CORS_ALLOWED_ORIGINS if origin.startswith("http:")]
-    if plain:
-        yield False, f"BACKEND_CORS_ORIGINS lets in pages without HTTPS: {', '.join(plain)}."
-    if settings.FRONTEND_URL.startswith("http:"):
-        yield False, "FRONTEND_URL is without HTTPS: links in mails would show their secrets."
+def encryption(host: str, address: str, sslmode: str) -> Finding:
+    """Return what is to be said of a connection to PostgreSQL: to a host, at an address if any."""
+    if not address or safety.is_this_machine(address):
+        return True, "The connection to the database stays on this machine."
+    if sslmode in VERIFIED:
+        return True, f"The connection to the database at {host} is encrypted and verified."
+    if sslmode == "require":
+        said = "is encrypted, and not verified; anybody between could be it"
+    else:
+        said = f"may be in the clear, with sslmode={sslmode}"
+    # What a private network is, and who else is in it, only the operator knows.
+    is_private = not ip_address(address).is_global
+    is_right = None if is_private or sslmode == "require" or not settings.IS_PRODUCTION else False
+    remedy = "say ?sslmode=verify-full in DATABASE_URL"
+    return is_right, f"The connection to the database at {host} {said}: {remedy}."

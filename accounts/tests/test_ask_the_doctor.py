@@ -1,6 +1,7 @@
 """An operator asks what is wrong."""
 
 import re
+import secrets
 import socket
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event, Name
+from accounts.management import configuration
 from accounts.management.commands import doctor as command
 from accounts.throttling.models import Counter
 
@@ -61,7 +63,7 @@ def test_a_key_that_is_not_random(doctor, settings):
 
 
 def test_an_older_key_is_to_be_taken_out_some_day(report, settings):
-    settings.SECRET_KEY_FALLBACKS = ["0123456789abcdef" * 4]
+    settings.SECRET_KEY_FALLBACKS = [secrets.token_hex(32)]
     said = "SECRET_KEY_FALLBACKS is set: take it out 7 days after the change."
     assert ("note", said) in report()
 
@@ -104,6 +106,7 @@ def test_what_djangos_own_checks_find_is_told(doctor, settings, folders, said):
     [
         ([], True, "TRUSTED_PROXIES is empty: no proxy is believed, and the API answers every"),
         ([ip_network("0.0.0.0/0")], False, "TRUSTED_PROXIES believes everybody's"),
+        ([ip_network("0.0.0.0/1")], False, "TRUSTED_PROXIES believes everybody's"),
         ([ip_network("::/0")], False, "TRUSTED_PROXIES believes everybody's"),
     ],
 )
@@ -115,16 +118,36 @@ def test_proxies_that_are_not_believed_or_believed_too_much(
     assert any(line.startswith(said) for line in doctor())
 
 
-def test_addresses_without_https_in_production(doctor, settings):
-    settings.CORS_ALLOWED_ORIGINS = ["http://app.example.com", "https://www.example.com"]
-    settings.FRONTEND_URL = "http://app.example.com/x"
-    assert doctor() == []
+@pytest.mark.parametrize(
+    ("address", "sslmode", "mark", "said"),
+    [
+        ("", "prefer", True, "The connection to the database stays on this machine."),
+        ("127.0.0.1", "disable", True, "The connection to the database stays on this machine."),
+        ("::1", "prefer", True, "The connection to the database stays on this machine."),
+        ("8.8.8.8", "verify-full", True, "at db.example.com is encrypted and verified."),
+        ("10.0.0.7", "verify-ca", True, "at db.example.com is encrypted and verified."),
+        ("10.0.0.7", "prefer", None, "may be in the clear, with sslmode=prefer: say ?sslmode="),
+        ("fd00::7", "disable", None, "may be in the clear, with sslmode=disable: say ?sslmode="),
+        ("8.8.8.8", "prefer", False, "may be in the clear, with sslmode=prefer: say ?sslmode="),
+        ("8.8.8.8", "allow", False, "may be in the clear, with sslmode=allow: say ?sslmode="),
+        ("8.8.8.8", "require", None, "is encrypted, and not verified; anybody between"),
+    ],
+)
+def test_a_database_on_another_machine(settings, address, sslmode, mark, said):
     settings.IS_PRODUCTION = True
 
-    said = doctor()
+    found, sentence = configuration.encryption("db.example.com", address, sslmode)
 
-    assert "BACKEND_CORS_ORIGINS lets in pages without HTTPS: http://app.example.com." in said
-    assert "FRONTEND_URL is without HTTPS: links in mails would show their secrets." in said
+    assert found is mark
+    assert said in sentence
+
+
+@pytest.mark.postgresql
+def test_where_the_connection_leads_is_asked_of_the_connection_itself(report):
+    said = "The connection to the database stays on this machine."
+    info = connection.connection.info
+
+    assert (("ok", said) in report()) is (not info.hostaddr or info.hostaddr.startswith("127."))
 
 
 def test_a_mail_server_that_is_away(doctor, settings):

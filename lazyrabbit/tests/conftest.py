@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from accounts.conftest import *  # noqa: F403 (its fixtures serve here too)
 ROOT = Path(__file__).parent.parent.parent
 PRODUCTION = {
     "ENVIRONMENT": "production",
-    "SECRET_KEY": "k" * 32,
+    "SECRET_KEY": secrets.token_hex(16),
     "ALLOWED_HOSTS": "accounts.example.com",
     "EMAIL_URL": "smtp://127.0.0.1:2525",
     "EMAIL_FROM": "Accounts <accounts@example.com>",

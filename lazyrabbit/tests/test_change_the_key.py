@@ -1,6 +1,7 @@
 """An operator changes SECRET_KEY, and everybody stays signed in."""
 
 import json
+import secrets
 
 import jwt
 import pytest
@@ -12,7 +13,7 @@ from lazyrabbit.settings import token_key
 
 ME = "/api/v1/users/me"
 PERSON = {"email": "ana@example.com", "password": "securepassword123"}
-OLD, NEW, STRANGE = (letter * 32 for letter in "ons")
+OLD, NEW, STRANGE = (secrets.token_hex(32) for _ in range(3))
 
 
 def sign_in(server):

@@ -1,9 +1,9 @@
 """What every response tells the browser, and what is refused without HTTPS."""
 
 import os
+import secrets
 import subprocess
 import sys
-from string import ascii_letters
 
 import pytest
 from django.urls import reverse
@@ -143,7 +143,7 @@ def test_nothing_is_left_to_warn_about_in_production():
     loaded = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **PRODUCTION, "SECRET_KEY": ascii_letters},
+        env={"PATH": os.environ["PATH"], **PRODUCTION, "SECRET_KEY": secrets.token_hex(32)},
         capture_output=True,
         text=True,
         check=False,

@@ -84,7 +84,7 @@ def test_production_without_trusted_proxies_is_warned(start, proxies, is_warned)
         ENVIRONMENT="production",
         EMAIL_URL="smtp://127.0.0.1",
         EMAIL_FROM="accounts@example.com",
-        SECRET_KEY="k" * 32,
+        SECRET_KEY=PRODUCTION["SECRET_KEY"],
         ALLOWED_HOSTS="accounts.example.com",
         TRUSTED_PROXIES=proxies,
     )

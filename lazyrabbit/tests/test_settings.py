@@ -11,6 +11,8 @@ from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
 
+KEY = "Jp3vYx0cTq8LwZ5nRk2uHs7dGb4mAf9eCi6oWy1xVt"
+
 PRINT = """
 import lazyrabbit.settings as s
 print(s.ALLOWED_HOSTS, s.DEBUG, s.HASHING_THREADS, s.HASHING_QUEUE, s.THREADS)
@@ -127,8 +129,20 @@ def test_all_mistakes_are_told_at_once():
     [
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "k" * 31),
-        ("SECRET_KEY_FALLBACKS", "k" * 31),
-        ("SECRET_KEY_FALLBACKS", f"{'k' * 32}, {'o' * 31}"),
+        ("SECRET_KEY", "k" * 64),
+        ("SECRET_KEY", "changeme" * 8),
+        ("SECRET_KEY_FALLBACKS", KEY[:31]),
+        ("SECRET_KEY_FALLBACKS", f"{KEY}, {'o' * 32}"),
+        ("JWT_SIGNING_KEY", KEY[:31]),
+        ("JWT_SIGNING_KEY", "0123456789abcdef" * 4),
+        ("FRONTEND_URL", "http://app.example.com"),
+        ("FRONTEND_URL", "http://10.0.0.7:3000/x"),
+        ("BACKEND_CORS_ORIGINS", '["https://a.example.com", "http://b.example.com"]'),
+        ("BACKEND_CORS_ORIGINS", '["http://localhost.example.com"]'),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, ::/0"),
+        ("TRUSTED_PROXIES", "0.0.0.0/1, 128.0.0.0/1"),
+        ("TRUSTED_PROXIES", "2000::/3"),
         ("DEBUG", "true"),
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_HOSTS", "*"),
@@ -146,7 +160,44 @@ def test_production_refuses_what_is_only_good_for_a_laptop(name, value):
     loaded = load(**{**PRODUCTION, name: value})
 
     assert loaded.returncode == 1
-    assert loaded.stderr.splitlines()[1].startswith(f"{name}: ")
+    heading, line = loaded.stderr.splitlines()
+    assert heading == "The settings cannot be used:"
+    assert line.startswith(f"{name}: Expected ")
+    assert "KEY" not in name or not value or value not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "942df02fefdcda8ca90aec659175e197"),
+        ("SECRET_KEY_FALLBACKS", f"{KEY}, 942df02fefdcda8ca90aec659175e197"),
+        ("JWT_SIGNING_KEY", KEY),
+        ("FRONTEND_URL", "http://localhost:3000"),
+        ("FRONTEND_URL", "https://app.example.com"),
+        ("BACKEND_CORS_ORIGINS", '["http://localhost:5173", "http://[::1]:5173"]'),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8, 127.0.0.1"),
+    ],
+)
+def test_production_takes_what_is_safe(name, value):
+    loaded = load(**{**PRODUCTION, name: value})
+
+    assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "origins"), [({}, "['http://localhost:5173']"), (PRODUCTION, "[]")]
+)
+def test_the_origin_of_a_laptop_is_the_default_only_there(environment, origins):
+    code = "import lazyrabbit.settings as s; print(s.CORS_ALLOWED_ORIGINS)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout.strip() == origins
 
 
 def test_production_too_tells_all_mistakes_at_once():

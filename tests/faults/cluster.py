@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
@@ -166,7 +167,7 @@ class Cluster:
             "PYTHON_DOTENV_DISABLED": "1",
             **dict.fromkeys(RATES, "1000000/1m"),
             "ENVIRONMENT": "production",
-            "SECRET_KEY": "fault" * 10,
+            "SECRET_KEY": secrets.token_hex(32),
             "ALLOWED_HOSTS": NAME,
             "TRUSTED_PROXIES": "127.0.0.0/8",
             "EMAIL_URL": f"file://{self.mails}",

@@ -63,7 +63,6 @@ class Command(BaseCommand):
             configuration.env_file,
             configuration.keys,
             configuration.proxies,
-            configuration.addresses,
             mail_server,
             web_server,
             database,
@@ -128,7 +127,7 @@ def database() -> Iterator[Finding]:
     yield True, f"The database answers in {milliseconds:.1f} ms: {described()}."
     yield from ((False, str(problem.msg)) for problem in connection.validation.check())
     if connection.vendor == "postgresql":
-        yield from examine(clock, connections)
+        yield from examine(encryption, clock, connections)
     yield from examine(migrations)
 
 
@@ -137,6 +136,13 @@ def described() -> str:
     if connection.vendor == "sqlite":
         return f"SQLite {version}, for one machine only"
     return f"PostgreSQL {version}"
+
+
+def encryption() -> Iterator[Finding]:
+    """Look at where the connection really leads, whatever names, services and variables say."""
+    info = connection.connection.info
+    sslmode = info.get_parameters().get("sslmode", "prefer")  # What libpq does by itself.
+    yield configuration.encryption(info.host, info.hostaddr, sslmode)
 
 
 def clock() -> Iterator[Finding]:

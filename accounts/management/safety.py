@@ -1,0 +1,55 @@
+"""What can be told of a setting's value alone: whether it would be safe for others to rely on."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+SHORTEST_KEY = 32
+# A key of 32 random hexadecimal digits has fewer than once in 10 to the power of 12.
+FEWEST_CHARACTERS = FEWEST_STEPS = 6
+ENOUGH_TRIPLES = 64
+PRIVATE_IPV6, MAPPED_IPV4 = ip_network("fc00::/7"), ip_network("::ffff:0:0/96")
+WIDEST_IPV4, WIDEST_IPV6 = 8, 16  # 10.0.0.0/8; CDNs have less than an IPv6 /16.
+
+
+def is_random(key: str) -> bool:
+    """Return whether a key may be random: it is long, of many characters, and has no pattern.
+
+    A pattern is that it goes on by the same few steps (``abcdef…``), or that most of its runs of
+    three characters have come before (``changeme`` again and again).
+    """
+    steps = {ord(second) - ord(first) for first, second in pairwise(key)}
+    triples = [key[start : start + 3] for start in range(len(key) - 2)]
+    return (
+        len(key) >= SHORTEST_KEY
+        and len(set(key)) >= FEWEST_CHARACTERS
+        and len(steps) >= FEWEST_STEPS
+        and len(set(triples)) > min(len(triples) // 2, ENOUGH_TRIPLES)
+    )
+
+
+def is_everybody(network: IPv4Network | IPv6Network) -> bool:
+    """Return whether a network is so wide that anybody may be in it, and not only proxies."""
+    if isinstance(network, IPv4Network):
+        return network.prefixlen < WIDEST_IPV4
+    if network.overlaps(MAPPED_IPV4):  # type: ignore[arg-type]
+        return network.prefixlen < 96 + WIDEST_IPV4
+    is_private = network.subnet_of(PRIVATE_IPV6)
+    return network.prefixlen < WIDEST_IPV6 and not is_private
+
+
+def is_in_the_clear(url: str) -> bool:
+    """Return whether what is sent to an address crosses a network, and without HTTPS."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_this_machine(parts.hostname or "")
+
+
+def is_this_machine(host: str) -> bool:
+    """Return whether a host is this machine by its name or address (RFC 6761, section 6.3)."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
