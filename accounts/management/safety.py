@@ -1,6 +1,6 @@
 """What can be told of a setting's value alone: whether it would be safe for others to rely on."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ SHORTEST_KEY = 32
 # A key of 32 random hexadecimal digits has fewer than once in 10 to the power of 12.
 FEWEST_CHARACTERS = FEWEST_STEPS = 6
 ENOUGH_TRIPLES = 64
-PRIVATE_IPV6, MAPPED_IPV4 = ip_network("fc00::/7"), ip_network("::ffff:0:0/96")
+PRIVATE_IPV6, MAPPED_IPV4 = IPv6Network("fc00::/7"), IPv6Network("::ffff:0:0/96")
 WIDEST_IPV4, WIDEST_IPV6 = 8, 16  # 10.0.0.0/8; CDNs have less than an IPv6 /16.
 
 
@@ -32,7 +32,7 @@ def is_everybody(network: IPv4Network | IPv6Network) -> bool:
     """Return whether a network is so wide that anybody may be in it, and not only proxies."""
     if isinstance(network, IPv4Network):
         return network.prefixlen < WIDEST_IPV4
-    if network.overlaps(MAPPED_IPV4):  # type: ignore[arg-type]
+    if network.overlaps(MAPPED_IPV4):
         return network.prefixlen < 96 + WIDEST_IPV4
     is_private = network.subnet_of(PRIVATE_IPV6)
     return network.prefixlen < WIDEST_IPV6 and not is_private
