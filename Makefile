@@ -51,7 +51,7 @@ $(SNIPPETS): docs/package-lock.json | node
 
 .PHONY: .env
 .env: | $(RUNS)
-	@test -n "$$SECRET_KEY" || grep -qsE '^[[:space:]]*(export[[:space:]]+)?SECRET_KEY[[:space:]]*=[[:space:]]*[^[:space:]]' .env || { \
+	@test -n "$$SECRET_KEY$$SECRET_KEY_FILE" || grep -qsE '^[[:space:]]*(export[[:space:]]+)?SECRET_KEY(_FILE)?[[:space:]]*=[[:space:]]*[^[:space:]]' .env || { \
 		umask 077; touch .env && chmod 600 .env && { test -z "$$(tail -c 1 .env)" || echo >> .env; } && \
 		$(BIN)/python -c 'import secrets; print(f"SECRET_KEY={secrets.token_urlsafe(64)}")' >> .env && \
 		echo "Wrote a random SECRET_KEY to .env, which is private to this machine." || \

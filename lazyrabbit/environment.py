@@ -12,18 +12,18 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import dj_database_url
 import psycopg
 from django.core.mail.message import forbid_multi_line_headers, sanitize_address
-from environs import Env, ValidationError
+from environs import ValidationError
 from psycopg.conninfo import timeout_from_conninfo
 from psycopg.pq import Conninfo
 
 from accounts.passwords import breaches
+from lazyrabbit.secret_files import ROOT, SecretsEnv
 
-env = Env(eager=False)  # Collects every mistake.
+env = SecretsEnv()
 POSTGRESQL = "postgres://USER:PASSWORD@HOST:PORT/NAME"
 ESCAPED = "in whose parts / ? # @ : % are written %2F %3F %23 %40 %3A %25"
 LONGEST_NAME = 63  # Of a database on PostgreSQL.
 LONGEST_SITE_NAME = 60
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @env.parser_for("database_url")
@@ -123,7 +123,7 @@ def parse_site_name(text: str) -> str:
 
 @env.parser_for("breached_passwords")
 def parse_breached_passwords(text: str) -> Path:
-    """Return the file of passwords that nobody may have; without one, ours."""
+    """Return the file of passwords that are refused; without one, ours."""
     if not text:
         return breaches.BUNDLED
     try:

@@ -13,6 +13,7 @@ from environs import validate as check
 from accounts.management import safety
 from lazyrabbit import env_file
 from lazyrabbit.environment import env
+from lazyrabbit.secret_files import SECRETS
 
 RANDOM = "at least 32 random characters, like those of `openssl rand -hex 32`,"
 
@@ -85,6 +86,9 @@ MAIL_RATE_NETWORK = env.rate("MAIL_RATE_NETWORK", "20/1h")
 MAIL_RATE_ACCOUNT = env.rate("MAIL_RATE_ACCOUNT", "5/1h")
 SIGNUP_RATE_NETWORK = env.rate("SIGNUP_RATE_NETWORK", "60/1h")
 
+# Where secrets came from; every option has been read by now.
+SECRET_FILES = list(env.files.values())
+
 
 def mistakes() -> list[str]:
     """Return one line for each setting that cannot be used, with the name of its variable."""
@@ -95,7 +99,10 @@ def mistakes() -> list[str]:
         wrong = dict(error.error_messages)  # type: ignore[arg-type]
     if ENVIRONMENT == "production":
         wrong = {**unsafe(), **wrong}
-    return [f"{name}: {' '.join(messages)}" for name, messages in wrong.items()]
+    # A file that cannot be read says all; what is wrong with its content is told by its name.
+    wrong = {name: wrong[name] for name in wrong if f"{name}_FILE" not in wrong}
+    names = {name: f"{name}_FILE" for name in env.files}
+    return [f"{names.get(name, name)}: {' '.join(wrong[name])}" for name in wrong]
 
 
 def unsafe() -> dict[str, list[str]]:
@@ -135,7 +142,8 @@ def unsafe() -> dict[str, list[str]]:
 
 def misspelt() -> list[str]:
     """Return a sentence for each name that is set, is no setting, and was meant to be one."""
-    known, sentences = env.dump().keys(), list[str]()
+    known = env.dump().keys() | {f"{name}_FILE" for name in SECRETS}
+    sentences = list[str]()
     others = ("DJANGO_", "GUNICORN_", "PG", "PYTHON")  # What the service is made of reads these.
     for name in sorted({*os.environ, *env_file.names} - known):
         meant = get_close_matches(name.upper(), known, n=1, cutoff=0.85)

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 from django.conf import settings
 from django.core.checks import run_checks
@@ -27,9 +28,20 @@ def checks() -> Iterator[Finding]:
 def env_file() -> Iterator[Finding]:
     """Look at who may read the file; a group may be the service's own."""
     file = settings.BASE_DIR / ".env"
-    if file.exists() and file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+    if is_open(file):
         is_right = False if settings.IS_PRODUCTION else None
         yield is_right, f"Others on this machine can read {file}: say chmod o= .env there."
+
+
+def secret_files() -> Iterator[Finding]:
+    """Look at who may read them; in a container there may be no others."""
+    for file in settings.SECRET_FILES:
+        if is_open(file):
+            yield None, f"Others on this machine can read {file}: say chmod o= {file}."
+
+
+def is_open(file: Path) -> bool:
+    return file.exists() and bool(file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
 
 
 def keys() -> Iterator[Finding]:

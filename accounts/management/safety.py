@@ -29,7 +29,7 @@ def is_random(key: str) -> bool:
 
 
 def is_everybody(network: IPv4Network | IPv6Network) -> bool:
-    """Return whether a network is so wide that anybody may be in it, and not only proxies."""
+    """Return whether a network is so wide that others than proxies are in it."""
     if isinstance(network, IPv4Network):
         return network.prefixlen < WIDEST_IPV4
     if network.overlaps(MAPPED_IPV4):

@@ -93,6 +93,17 @@ def test_an_env_file_that_others_can_read(report, settings, tmp_path, mode, is_p
     assert [found for found in report() if "Others" in found[1]] == ([(mark, said)] if mark else [])
 
 
+@pytest.mark.parametrize(("mode", "is_told"), [(0o640, False), (0o600, False), (0o644, True)])
+def test_a_secret_in_a_file_that_others_can_read(report, settings, tmp_path, mode, is_told):
+    file = tmp_path / "secret_key"
+    file.touch()
+    file.chmod(mode)
+    settings.SECRET_FILES = [file]
+
+    said = f"Others on this machine can read {file}: say chmod o= {file}."
+    assert (("note", said) in report()) is is_told
+
+
 @pytest.mark.parametrize(("folders", "said"), [(["/none"], "W004"), ("/none", "E001")])
 def test_what_djangos_own_checks_find_is_told(doctor, settings, folders, said):
     settings.STATICFILES_DIRS = folders

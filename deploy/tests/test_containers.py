@@ -56,6 +56,16 @@ def test_each_of_our_containers_can_do_little(name):
     assert "ports" not in service
 
 
+def test_the_secrets_of_the_documentation_reach_all_of_our_containers():
+    (text,) = re.findall(r"```yaml\n(services:.*?)```", (ROOT / "docs/deploy.md").read_text(), re.S)
+    override = yaml.safe_load(text)
+
+    assert override["services"].keys() == OURS.keys()
+    for service in override["services"].values():
+        assert service["environment"] == {"SECRET_KEY_FILE": "/run/secrets/secret_key"}
+        assert service["secrets"] == list(override["secrets"]) == ["secret_key"]
+
+
 def test_only_nginx_is_seen_from_outside():
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
 

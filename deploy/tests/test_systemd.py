@@ -1,5 +1,6 @@
 """The units, as far as they can be judged without starting them; `make test-systemd` does that."""
 
+import re
 import shutil
 import subprocess
 
@@ -31,6 +32,17 @@ def analyze(tmp_path):
 
 
 def test_every_unit_can_be_loaded(analyze):
+    verified = analyze("verify", "--man=no", *UNITS)
+
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+
+
+def test_credentials_can_be_loaded_as_the_documentation_says(analyze, tmp_path):
+    (lines,) = re.findall(r"```ini\n(.*?)```", (DEPLOY.parent / "docs/deploy.md").read_text(), re.S)
+    assert "LoadCredential=" in lines
+    for service in SERVICES:
+        (tmp_path / f"etc/systemd/system/{service}.d/secrets.conf").write_text(lines)
+
     verified = analyze("verify", "--man=no", *UNITS)
 
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")

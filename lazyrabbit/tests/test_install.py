@@ -40,7 +40,9 @@ def test_a_key_is_written_once_to_a_private_file(install, tmp_path):
     assert (tmp_path / ".env").read_text() == written
 
 
-@pytest.mark.parametrize("line", ["SECRET_KEY=x", "export SECRET_KEY = x", "  SECRET_KEY='x'"])
+@pytest.mark.parametrize(
+    "line", ["SECRET_KEY=x", "export SECRET_KEY = x", "  SECRET_KEY='x'", "SECRET_KEY_FILE=/x"]
+)
 def test_a_key_that_is_there_stays_the_only_one(install, tmp_path, line):
     (tmp_path / ".env").write_text(line)
 
@@ -69,7 +71,7 @@ def test_a_file_that_cannot_be_written_is_told_and_ends_the_command(install, tmp
 
 
 def test_with_a_key_in_the_environment_no_file_is_needed(install, tmp_path):
-    made = install(SECRET_KEY="k" * 32)
-
-    assert (made.returncode, made.stdout) == (0, "")
+    for name in ("SECRET_KEY", "SECRET_KEY_FILE"):
+        made = install(**{name: "k" * 32})
+        assert (made.returncode, made.stdout) == (0, "")
     assert not (tmp_path / ".env").exists()

@@ -1,4 +1,4 @@
-"""Make the file of passwords that nobody may have, for BREACHED_PASSWORDS."""
+"""Make the file of refused passwords that BREACHED_PASSWORDS names."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

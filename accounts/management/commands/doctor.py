@@ -61,6 +61,7 @@ class Command(BaseCommand):
         for is_right, sentence in examine(
             configuration.checks,
             configuration.env_file,
+            configuration.secret_files,
             configuration.keys,
             configuration.proxies,
             mail_server,
