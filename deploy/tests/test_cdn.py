@@ -69,6 +69,42 @@ def test_one_client_of_the_cdn_cannot_use_up_what_others_may_ask(nginx):
     assert nginx.send("GET", HEALTH, source=STRANGER).status == 200
 
 
+@pytest.mark.parametrize("prefix", ["2001:db8:0:1", "2001:db8:a0a:0", "2001:db8:ff0d:a00"])
+def test_addresses_of_one_ipv6_64_share_what_they_may_ask(nginx, prefix):
+    """Some hold bytes at which a text would end, or a line."""
+    addresses = [f"{prefix}:{n:x}:{0xA0A - n:x}:0:{n:x}" for n in range(1000)]
+
+    assert ask_once_each(nginx, addresses) == {200, 429}
+
+    assert heard_of(nginx, "2001:db8:0:2::1") == "2001:db8:0:2::1"
+
+
+def ask_once_each(nginx, addresses: list[str]) -> set[int]:
+    """Ask as fast as it goes, in the name of another one each time; return the statuses."""
+    statuses = set()
+    with closing(nginx.connect(source=CDN)) as connection:
+        for address in addresses:
+            connection.request("GET", HEALTH, headers={"Host": NAME, "X-Forwarded-For": address})
+            response = connection.getresponse()
+            response.read()
+            statuses.add(response.status)
+            if response.status == 429:
+                break
+    return statuses
+
+
+def test_ipv6_64s_do_not_share_what_they_may_ask(nginx):
+    addresses = [f"2001:db8:{n:x}:a0a::1" for n in range(300)]
+
+    assert ask_once_each(nginx, addresses) == {200}
+
+
+def test_ipv4_addresses_in_ipv6_are_told_apart(nginx):
+    ask_until_refused(nginx, CDN, "::ffff:198.51.100.7")
+
+    assert heard_of(nginx, "::ffff:198.51.100.8") == "::ffff:198.51.100.8"
+
+
 def test_a_stranger_may_ask_no_more_by_forging_addresses(nginx, stub):
     ask_until_refused(nginx, STRANGER, *[f"198.51.100.{number}" for number in range(250)])
 
