@@ -10,7 +10,7 @@ from django_tasks import task
 
 from accounts.clients.client import Client
 from accounts.events.models import Event, Name
-from accounts.links.models import LIFETIMES, Link, Purpose
+from accounts.links.models import LIFETIMES, Link, LinkQuerySet, Purpose
 from accounts.mails.texts import address, mail
 from accounts.users.models import User
 
@@ -20,6 +20,10 @@ TEMPLATES = {
     Purpose.CHANGE: "confirm_email_change",
     Purpose.UNDO: "email_changed",
 }
+
+# Links of one account to set a password that are good beside each other. They live for an hour, in
+# which MAIL_RATE_ACCOUNT lets at most twice its five be asked for: so none is voided alive.
+MOST_RESETS = 10
 
 
 @task()
@@ -82,13 +86,27 @@ def may_reset(email: str) -> "QuerySet[User]":
 
 
 def replace(user: User, purpose: Purpose, email: str) -> Link:
-    """Return a new link of this purpose; an earlier one is void from now on.
+    """Return a new link of this purpose; what ``superseded`` selects is void from now on.
 
     Belongs into a transaction that has locked the user, or made him.
     """
-    if purpose != Purpose.UNDO:
-        user.links.filter(purpose=purpose).delete()
+    superseded(user, purpose).delete()
     now = timezone.now()
     return user.links.create(
         purpose=purpose, email=email, created_at=now, expires_at=now + LIFETIMES[purpose]
     )
+
+
+def superseded(user: User, purpose: Purpose) -> LinkQuerySet:
+    """Select the links that one more of this purpose makes void.
+
+    Anybody may ask for a reset of anybody's password. So links that were mailed stay good beside
+    it, or a stranger would keep the owner from ever using one; what was not mailed yet is replaced.
+    """
+    links: LinkQuerySet = user.links.filter(purpose=purpose)
+    if purpose == Purpose.UNDO:
+        return links.none()
+    if purpose != Purpose.RESET:
+        return links
+    newest = links.exclude(digest=None).order_by("-pk").values_list("pk", flat=True)
+    return links.exclude(pk__in=list(newest[: MOST_RESETS - 1]))
