@@ -52,7 +52,7 @@ def take(limits: Iterable[Limit], report: Report) -> None:
     ordered = sorted(limits)
     refuse_if_reached(ordered, report)
     with transaction.atomic():
-        if all(Counter.objects.take(limit.key, limit.maximum, limit.period) for limit in ordered):
+        if Counter.objects.take(ordered):
             return
         transaction.set_rollback(True)
     refuse_if_reached(ordered, report)
@@ -78,9 +78,7 @@ def report_once(limit: Limit, report: Report) -> None:
 
 def give_back(limits: Iterable[Limit]) -> None:
     """Uncount an attempt: only failures count, or the work was not done."""
-    with transaction.atomic():
-        for limit in sorted(limits):
-            Counter.objects.give_back(limit.key)
+    Counter.objects.give_back(*sorted(limit.key for limit in limits))
 
 
 @transaction.atomic

@@ -3,12 +3,19 @@
 import hmac
 from datetime import timedelta
 from hashlib import sha256
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from django.conf import settings
 
 # The settings that are limits.
 NAMES = [name for name in dir(settings) if "_RATE_" in name]
+
+# Who has one IPv6 /64 has more of them: a household is given a /56, which is as one IPv4 address,
+# and a site a /48, for the price of an address (RIPE-690, section 4.2). So what rotates through
+# those is held up like one address, and hardly later; only a quarter of a limit is left to the rest
+# of a /48 when one household in it has used its own up.
+WIDER = {56: 1.0, 48: 1.25}
 
 
 class Limit(NamedTuple):
@@ -30,3 +37,21 @@ def limit(name: str, *subject: str) -> Limit:
     key = hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
     maximum, period = getattr(settings, name)
     return Limit(key, name, maximum, period, subject)
+
+
+def network_limits(name: str, network: str) -> list[Limit]:
+    """Return the limits of that setting for a network, and for the IPv6 ones that it is a part of.
+
+    It is an IPv4 address, an IPv6 /64, or empty where the address is not known.
+    """
+    own = limit(name, network)
+    if ":" not in network:
+        return [own]
+    inner = ip_network(network)
+    wider = [
+        limit(name, str(inner.supernet(new_prefix=prefix)))._replace(
+            maximum=int(own.maximum * multiple)
+        )
+        for prefix, multiple in WIDER.items()
+    ]
+    return [own, *wider]

@@ -1,24 +1,36 @@
 """Counters that hold on every node and survive a restart: one row each, in the database."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
-from django.db.models import Case, F, When
 from django.utils import timezone
 
-# The one statement that counts: it begins a window, goes on in one, or, full, changes nothing.
+from accounts.throttling.limits import Limit
+
+# The one statement that counts, for every limit at once: a row begins a window, goes on in one, or,
+# full, stays as it is. The rows are locked in the order of the values.
 TAKE = """
     INSERT INTO counters (key, count, resets_at, reported)
-    VALUES (%(key)s, 1, %(resets_at)s, %(unreported)s)
+    VALUES {rows}
     ON CONFLICT (key) DO UPDATE SET
         count = CASE WHEN counters.resets_at <= %(now)s THEN 1 ELSE counters.count + 1 END,
         resets_at = CASE WHEN counters.resets_at <= %(now)s
                          THEN excluded.resets_at ELSE counters.resets_at END,
         reported = CASE WHEN counters.resets_at <= %(now)s
                         THEN excluded.reported ELSE counters.reported END
-    WHERE counters.resets_at <= %(now)s OR counters.count < %(maximum)s
+    WHERE counters.resets_at <= %(now)s OR counters.count < CASE counters.key {maxima} END
     RETURNING count
+"""
+
+# An insert as well, since an update of several rows locks them in any order, and two that return
+# attempts could wait for each other. A row that was purged comes back empty, its window over.
+GIVE_BACK = """
+    INSERT INTO counters (key, count, resets_at, reported)
+    VALUES {rows}
+    ON CONFLICT (key) DO UPDATE SET count = counters.count - 1
+    WHERE counters.resets_at > %(now)s AND counters.count > 0
 """
 
 
@@ -26,38 +38,41 @@ class CounterQuerySet(models.QuerySet["Counter"]):
     def over(self) -> "CounterQuerySet":
         return self.filter(resets_at__lte=timezone.now())
 
-    def take(self, key: str, maximum: int, period: timedelta) -> bool:
-        """Count one more, unless there are as many already in this window; say whether it did.
+    def take(self, limits: Sequence[Limit]) -> bool:
+        """Count one more against each limit that is not reached; say whether that was every one.
 
         However many ask at once, on however many nodes, exactly ``maximum`` are told yes: the row's
         own lock puts them in line.
         """
         now = timezone.now()
-        adapt = connection.ops.adapt_datetimefield_value
-        values: dict[str, Any] = {
-            "key": key,
-            "maximum": maximum,
-            "unreported": False,
-            "now": adapt(now),
-            "resets_at": adapt(now + period),
-        }
+        rows = [(limit.key, 1, now + limit.period) for limit in limits]
+        maxima = {f"maximum{n}": limit.maximum for n, limit in enumerate(limits)}
+        cases = " ".join(f"WHEN %(key{n})s THEN %(maximum{n})s" for n in range(len(limits)))
         with connection.cursor() as cursor:
-            cursor.execute(TAKE, values)
-            return cursor.fetchone() is not None
+            write(cursor, TAKE.replace("{maxima}", cases), rows, now, **maxima)
+            return len(cursor.fetchall()) == len(limits)
 
     def report(self, key: str) -> bool:
         """Mark that this window's limit was reached; say whether nobody had before."""
         return self.filter(key=key, reported=False).update(reported=True) == 1
 
-    def give_back(self, key: str) -> None:
-        """Count one less, if the window goes on.
+    def give_back(self, *keys: str) -> None:
+        """Count one less against each, if the window goes on."""
+        now = timezone.now()
+        with connection.cursor() as cursor:
+            write(cursor, GIVE_BACK, [(key, 0, now) for key in keys], now)
 
-        The row is found by its key alone: with statistics of a quiet hour PostgreSQL would look
-        through every open window instead.
-        """
-        in_time = When(resets_at__gt=timezone.now(), count__gt=0, then=F("count") - 1)
-        count = Case(in_time, default=F("count"), output_field=models.IntegerField())
-        self.filter(key=key).update(count=count)
+
+def write(
+    cursor: Any, sql: str, rows: Sequence[tuple[str, int, datetime]], now: datetime, **values: int
+) -> None:
+    """Execute the statement, with its rows: a key, a count, and when the window ends."""
+    adapt = connection.ops.adapt_datetimefield_value
+    named: dict[str, Any] = {**values, "now": adapt(now), "unreported": False}
+    for n, (key, count, resets_at) in enumerate(rows):
+        named |= {f"key{n}": key, f"count{n}": count, f"resets_at{n}": adapt(resets_at)}
+    one = "(%(key{0})s, %(count{0})s, %(resets_at{0})s, %(unreported)s)"
+    cursor.execute(sql.replace("{rows}", ", ".join(map(one.format, range(len(rows))))), named)
 
 
 class Counter(models.Model):
