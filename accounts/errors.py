@@ -54,7 +54,7 @@ class SignupClosed(PermissionDenied):
 
 
 class ReauthenticationRequired(PermissionDenied):
-    """A sensitive act needs the current password, or a sign-in that is not long ago."""
+    """A sensitive act needs the current password, or, unless of staff, a recent sign-in."""
 
     default_detail = "Give your current password, or sign in again."
     default_code = "reauthentication_required"
@@ -68,6 +68,13 @@ class OwnershipRequired(PermissionDenied):
         " the password, ask for a new one."
     )
     default_code = "ownership_required"
+
+
+class StaffCannotBeDeleted(PermissionDenied):
+    """An account of staff is deleted in the admin, by another superuser, and never by the API."""
+
+    default_detail = "An account of staff cannot be deleted here; ask another administrator."
+    default_code = "staff_cannot_be_deleted"
 
 
 class TooManyAttempts(Throttled):

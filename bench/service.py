@@ -22,6 +22,8 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 (of users who live for a
 LIMITS = (
     "SIGNIN_RATE_ACCOUNT_NETWORK",
     "SIGNIN_RATE_ACCOUNT",
+    "PASSWORD_RATE_ACCOUNT",
+    "REAUTHENTICATION_RATE_ACCOUNT",
     "SIGNIN_RATE_NETWORK",
     "SIGNUP_RATE_NETWORK",
     "MAIL_RATE_NETWORK",

@@ -69,7 +69,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]  # To preload HSTS is the domain's ow
 SESSION_COOKIE_NAME = "__Host-sessionid" if IS_PRODUCTION else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_PRODUCTION else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 60 * 60  # Of the admin, in seconds: a working day.
+SESSION_ENGINE = "accounts.sessions.cookies"
+SESSION_COOKIE_AGE = 12 * 60 * 60  # Of the admin, in seconds from the sign-in on: a working day.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 TEMPLATES = [
     {

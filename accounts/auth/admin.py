@@ -1,15 +1,16 @@
 """How staff come into the admin: through the same door as everybody else."""
 
 from functools import partial
+from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.views import PasswordChangeView
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
@@ -18,6 +19,8 @@ from accounts.clients.client import Client
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
 from accounts.events.models import Event, Name
 from accounts.passwords.admin import OwnPasswordForm
+from accounts.sessions import flows as sessions
+from accounts.users.models import User
 
 
 class SigninForm(AdminAuthenticationForm):
@@ -49,9 +52,22 @@ class AdminSite(admin.AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the form, or a page that says to wait."""
         try:
-            return super().login(request, extra_context)
+            response = super().login(request, extra_context)
         except TooManyAttempts as error:
             return self.wait(request, error)
+        if is_done(request, response):
+            request.session.set_expiry(None)  # It is a new one, also where one went on.
+            return self.stay_in(request, response)
+        return response
+
+    def stay_in(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Store the session, or show the form again to who may not come in any more."""
+        try:
+            sessions.store_cookie(cast("User", request.user), request.session)
+        except InvalidCredentials:
+            request.session.flush()
+            return HttpResponseRedirect(reverse("admin:login", current_app=self.name))
+        return response
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         with transaction.atomic():
@@ -68,9 +84,10 @@ class AdminSite(admin.AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         try:
-            return view(request)
+            response: Any = view(request)
         except TooManyAttempts as error:
             return self.wait(request, error)
+        return self.stay_in(request, response) if is_done(request, response) else response
 
     def wait(self, request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
         minutes = ceil(error.wait / 60)
@@ -79,3 +96,8 @@ class AdminSite(admin.AdminSite):
         page = TemplateResponse(request, "auth/too_many_attempts.html", context, status=429)
         page.headers["Retry-After"] = str(error.wait)
         return page
+
+
+def is_done(request: HttpRequest, response: HttpResponse) -> bool:
+    """Return whether a form was sent and accepted."""
+    return request.method == "POST" and response.status_code == HTTPStatus.FOUND

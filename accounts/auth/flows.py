@@ -20,11 +20,12 @@ from accounts.events.models import Event, Name
 from accounts.links import flows as links
 from accounts.links.models import Purpose
 from accounts.mails import flows as mails
+from accounts.passwords import flows as passwords
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
-from accounts.throttling.limits import Limit, limit
+from accounts.throttling.limits import Limit, limit, network_limits
 from accounts.users import hashing_pool
 from accounts.users.models import User
 
@@ -46,7 +47,7 @@ def signup(
     def report(limit_name: str) -> None:
         Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
 
-    limits = [limit("SIGNUP_RATE_NETWORK", client.network)]
+    limits = network_limits("SIGNUP_RATE_NETWORK", client.network)
     throttling.take(limits, report)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     is_silent = settings.EMAIL_VERIFICATION == "required"
@@ -207,17 +208,17 @@ def record_failure(email: str, client: Client) -> None:
 def signin_limits(email: str, network: str) -> list[Limit]:
     """Return what a failed sign-in counts against.
 
-    For an account from networks where it never held a session there is one limit for all of them
-    together, against many guessers; it does not hold where the owner has been, so that strangers
-    cannot lock him out. An address without an account has no such network, and counts alike.
+    For an account from networks where it never held a session there are limits for all of them
+    together, against many guessers, and for the networks around an IPv6 one, against a spray; they
+    do not hold where the owner has been, so that strangers cannot lock him out. An address without
+    an account has no such network, and counts alike.
     """
-    limits = [
-        limit("SIGNIN_RATE_NETWORK", network),
-        limit("SIGNIN_RATE_ACCOUNT_NETWORK", email, network),
-    ]
-    if not Session.objects.filter(user__email=email, network=network).exists():
-        limits.append(limit("SIGNIN_RATE_ACCOUNT", email))
-    return limits
+    around = network_limits("SIGNIN_RATE_NETWORK", network)
+    own = limit("SIGNIN_RATE_ACCOUNT_NETWORK", email, network)
+    if Session.objects.filter(user__email=email, network=network).exists():
+        return [around[0], own, passwords.daily_limit(passwords.SIGNINS, email, network)]
+    daily = passwords.daily_limit(passwords.SIGNINS, email, passwords.STRANGE)
+    return [*around, own, limit("SIGNIN_RATE_ACCOUNT", email), daily]
 
 
 def signout(

@@ -5,7 +5,8 @@ from django.http import HttpRequest
 
 from accounts.clients.client import Client
 from accounts.emails import flows
-from accounts.users import admin
+from accounts.sessions import admin
+from accounts.users.admin import is_moved
 from accounts.users.models import User
 
 
@@ -16,5 +17,5 @@ class UserAdmin(admin.UserAdmin):
             email=form.initial.get("email", ""), email_verified_at=obj.email_verified_at, pk=obj.pk
         )
         super().save_model(request, obj, form, change)
-        if change and admin.is_moved(form):
+        if change and is_moved(form):
             flows.follow_staff(obj, was, Client.of_staff(request))

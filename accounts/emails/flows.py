@@ -95,7 +95,7 @@ def find(purpose: Purpose, proof: Proof, client: Client) -> tuple[Link, bool]:
         if session and session.user_id != link.user_id:
             raise InvalidToken
         if proof.current_password is not None:
-            passwords.verify(link.user, proof.current_password, client.network, client)
+            passwords.verify(link.user, proof.current_password, client)
         return link, session is not None or proof.current_password is not None
     if session:
         return enter(purpose, session.user, proof.code or "", client), True

@@ -155,6 +155,15 @@ class EventAdmin(ReadOnlyAdmin):
     def details_in_short(self, event: Event) -> str:
         return ", ".join(f"{key}: {json.dumps(value)}" for key, value in event.details.items())
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        """Keep from other staff where superusers are, and what they do with their own accounts."""
+        events: QuerySet[Event] = super().get_queryset(request)
+        if getattr(request.user, "is_superuser", False):
+            return events
+        superusers = get_user_model().objects.filter(is_superuser=True)
+        keys = list(superusers.values_list("pk", flat=True))
+        return events.exclude(user__in=keys).exclude(user=None, staff__in=keys)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
     ) -> tuple[QuerySet[Event], bool]:

@@ -14,7 +14,7 @@ from accounts.links.models import Link, Purpose
 from accounts.mails import tasks
 from accounts.mails.models import Attempts, Mail, MailQuerySet
 from accounts.throttling import flows as throttling
-from accounts.throttling.limits import Limit, limit
+from accounts.throttling.limits import Limit, limit, network_limits
 from accounts.users.models import User
 
 NOTICE = "notice"  # What is no link counts apart from them.
@@ -77,7 +77,7 @@ def send_link(
     email: str | None = None,
     template: str | None = None,
 ) -> Link:
-    """Queue a link; an earlier one of the purpose is void from now on.
+    """Queue a link; an earlier one of the purpose is void from now on, but for a reset.
 
     It goes to the user's own address, or to another one that is to be proven, in the words of the
     template or of its purpose. Call it in a transaction that has locked or made the user.
@@ -110,7 +110,7 @@ def may_send(purpose: Purpose, email: str, client: Client) -> bool:
     def report(limit_name: str) -> None:
         Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
 
-    throttling.take([limit("MAIL_RATE_NETWORK", client.network)], report)
+    throttling.take(network_limits("MAIL_RATE_NETWORK", client.network), report)
     return is_within(purpose, email, report)
 
 

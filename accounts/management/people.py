@@ -11,6 +11,8 @@ from accounts.users.models import User
 COUNTED = {
     "SIGNIN_RATE_ACCOUNT": "failed sign-ins from networks where the account never had a session",
     "SIGNIN_RATE_ACCOUNT_NETWORK": "wrong passwords from {1}",
+    "PASSWORD_RATE_ACCOUNT": "failed {0} of a day from {2}",
+    "REAUTHENTICATION_RATE_ACCOUNT": "wrong current passwords of who is signed in",
     "SIGNIN_RATE_NETWORK": "failed sign-ins of any account from {0}",
     "MAIL_RATE_ACCOUNT": "mails of the kind {0}",
 }

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.errors import InvalidToken
+from accounts.errors import InvalidToken, StaffCannotBeDeleted
 from accounts.events.models import Event, Name
 from accounts.mails import flows as mails
 from accounts.passwords import flows as passwords
@@ -50,12 +50,21 @@ def update(
 def delete(session: Session, client: Client, current_password: str | None = None) -> None:
     """Delete the account and everything it owns.
 
-    Raises what ``passwords.confirm`` and ``passwords.lock`` raise. The lock lets no sign-in start
-    a session half-way through.
+    Raises StaffCannotBeDeleted, and what ``passwords.confirm`` and ``passwords.lock`` raise. The
+    lock lets no sign-in start a session half-way through, and nobody be made staff.
     """
+    refuse_staff(session.user)
     passwords.confirm(session, current_password, client)
     with transaction.atomic():
+        for user in User.objects.filter(pk=session.user_id).select_for_update():
+            refuse_staff(user)
         user = passwords.lock(session)
         Event.objects.record(Name.ACCOUNT_DELETED, client, user.pk, session.pk)
         mails.notify("account_deleted", user, client)
         user.delete()
+
+
+def refuse_staff(user: User) -> None:
+    """Raise StaffCannotBeDeleted if the user is one of them, as a stolen token could else."""
+    if user.is_privileged:
+        raise StaffCannotBeDeleted

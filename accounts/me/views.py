@@ -9,6 +9,7 @@ from accounts.errors import (
     PasswordRefused,
     PasswordUnchanged,
     ReauthenticationRequired,
+    StaffCannotBeDeleted,
     TooManyAttempts,
 )
 from accounts.me import flows
@@ -48,9 +49,18 @@ class MeViewSet(MemberViewSet):
     @operation(
         DeleteSerializer,
         status=204,
-        errors=(PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded),
+        errors=(
+            PasswordIncorrect,
+            ReauthenticationRequired,
+            StaffCannotBeDeleted,
+            TooManyAttempts,
+            Overloaded,
+        ),
     )
     def destroy(self, request: Request) -> Response:
-        """Delete my account and everything it owns."""
+        """Delete my account and everything it owns.
+
+        An account of staff is deleted in the admin only.
+        """
         flows.delete(self.session, self.client, **self.validated())
         return Response(status=204)

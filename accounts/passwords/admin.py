@@ -37,7 +37,7 @@ class OwnPasswordForm(DjangoOwnPasswordForm):
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
         try:
-            flows.verify(self.user, password, flows.ADMIN, self.client)
+            flows.verify(self.user, password, self.client)
         except PasswordIncorrect as error:
             raise ValidationError(error.default_detail, code=error.default_code) from error
         return password

@@ -18,42 +18,58 @@ from accounts.events.models import Event, Name
 from accounts.links.models import Link, Purpose
 from accounts.mails import flows as mails
 from accounts.passwords import policy
+from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
-from accounts.throttling.limits import Limit, limit
+from accounts.throttling.limits import Limit, limit, network_limits
 from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
-ADMIN = "admin"  # In place of a network: where staff give their own password to change it.
+# What a wrong password of a day counts as: two counters, so that neither door closes the other.
+SIGNINS, CONFIRMATIONS = "sign-ins", "confirmations"
+STRANGE = "networks where the account never had a session"  # In place of one network.
 
 
 def confirm(session: Session, current_password: str | None, client: Client) -> None:
     """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
 
-    Raises what ``verify`` raises for a wrong password, also where none would have been needed;
-    and ReauthenticationRequired without one if the session's sign-in is long ago.
+    Raises what ``verify`` raises for a wrong password, also where none would have been needed; and
+    ReauthenticationRequired without one, for staff or if the session's sign-in is long ago.
     """
     if current_password is not None:
-        verify(session.user, current_password, session.network, client)
-    elif not session.is_fresh:
+        verify(session.user, current_password, client)
+    elif session.user.is_privileged or not session.is_fresh:
         raise ReauthenticationRequired
 
 
-def verify(user: User, current_password: str, network: str, client: Client) -> None:
-    """Make sure that this is the user's password.
+def verify(user: User, current_password: str, client: Client) -> None:
+    """Make sure that this is the user's password. Raises PasswordIncorrect, or TooManyAttempts.
 
-    A wrong one counts as a failed sign-in from the network. Raises PasswordIncorrect, or
-    TooManyAttempts.
+    A wrong one counts against the account, from wherever it comes. It is no failed sign-in: a thief
+    who has a token keeps nobody from signing in, and so from ending what the token is good for.
     """
-    limits = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network)]
 
     def report(limit_name: str) -> None:
         Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
 
+    is_known = user.sessions.filter(network=client.network).exists()
+    limits = [
+        limit("REAUTHENTICATION_RATE_ACCOUNT", user.email),
+        daily_limit(CONFIRMATIONS, user.email, client.network if is_known else STRANGE),
+    ]
     with throttling.failures_counted(limits, PasswordIncorrect, report):
         if not user.check_password(current_password):
             Event.objects.record(Name.REAUTHENTICATION_FAILED, client, user.pk)
             raise PasswordIncorrect
+
+
+def daily_limit(door: str, email: str, network: str) -> Limit:
+    """Return the limit of wrong passwords that an account has for a day (NIST SP 800-63B, 3.2.2).
+
+    All strange networks share one, which does not hold where the owner has been: each of those
+    networks has its own. So a stranger keeps no owner out for a day.
+    """
+    return limit("PASSWORD_RATE_ACCOUNT", door, email, network)
 
 
 def lock(session: Session) -> User:
@@ -61,12 +77,15 @@ def lock(session: Session) -> User:
 
     What confirmed a sensitive act may be out of date by then: it waited for its hashes. Belongs
     into the transaction of the act. Raises InvalidToken if in the meantime the account was
-    deleted, its password changed, or the session ended.
+    deleted, its password changed, or the session ended; ReauthenticationRequired if it was made
+    staff, of which more is asked.
     """
     unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
     user = unchanged.select_for_update().first()
     if user is None or not session.lives_still():
         raise InvalidToken
+    if user.is_privileged and not session.user.is_privileged:
+        raise ReauthenticationRequired
     return user
 
 
@@ -103,6 +122,7 @@ def replace(session: Session, password_hash: str, client: Client) -> None:
     users = User.objects.filter(pk=user.pk)
     users.update(password=password_hash, updated_at=timezone.now())
     ended = user.sessions.exclude(pk=session.pk).revoke()
+    sessions.end_cookies_of(user)
     user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
     mails.notify("password_changed", user, client)
@@ -131,6 +151,7 @@ def set_by_staff(
         if not users.update(password=user.password, updated_at=timezone.now()):
             raise InvalidToken
         ended = user.sessions.all().revoke()
+        sessions.end_cookies_of(user)
         user.links.revocable().delete()
         throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
@@ -161,6 +182,7 @@ def reset(token: str, new_password: str, client: Client) -> None:
             updated_at=timezone.now(),
         )
         ended = user.sessions.all().revoke()
+        sessions.end_cookies_of(user)
         user.links.revocable().delete()
         throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_RESET, client, user.pk, sessions_ended=ended)
@@ -187,19 +209,39 @@ def prove(user: User, email: str, client: Client) -> None:
 def networks(user: User) -> set[str]:
     """Return every network from which the account's password may just have been tried.
 
-    A counter does not say of which network it is. But each failure is an event too, and a session
-    counts with the network that it was started in, the admin with a name of its own.
+    A counter does not say of which network it is. But each failure is an event too; and where the
+    account held a session, failures count for a day.
     """
     since = timezone.now() - settings.SIGNIN_RATE_ACCOUNT_NETWORK[1]
     seen = user.events.filter(created_at__gt=since).values_list("ip_address", flat=True)
-    started = user.sessions.values_list("network", flat=True)
-    return {ADMIN, *map(addresses.network, seen.distinct()), *started.distinct()}
+    return {*map(addresses.network, seen.distinct()), *known_networks(user)}
+
+
+def known_networks(user: User) -> set[str]:
+    """Return the networks where the account held a session."""
+    return set(user.sessions.values_list("network", flat=True).distinct())
+
+
+def signin_failure_limits(user: User) -> list[Limit]:
+    """Return what failed sign-ins of the account count against, from wherever they came."""
+    here = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks(user)]
+    return [limit("SIGNIN_RATE_ACCOUNT", user.email), *here, *daily_limits(SIGNINS, user)]
+
+
+def confirmation_limits(user: User) -> list[Limit]:
+    """Return what wrong current passwords count against."""
+    here = limit("REAUTHENTICATION_RATE_ACCOUNT", user.email)
+    return [here, *daily_limits(CONFIRMATIONS, user)]
+
+
+def daily_limits(door: str, user: User) -> list[Limit]:
+    places = {STRANGE, *known_networks(user)}
+    return [daily_limit(door, user.email, place) for place in places]
 
 
 def failure_limits(user: User) -> list[Limit]:
-    """Return what wrong passwords for the account count against, from wherever they came."""
-    here = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks(user)]
-    return [limit("SIGNIN_RATE_ACCOUNT", user.email), *here]
+    """Return what wrong passwords of the account count against, at every door."""
+    return [*signin_failure_limits(user), *confirmation_limits(user)]
 
 
 def blocks(user: User) -> list[throttling.Tally]:
@@ -207,9 +249,17 @@ def blocks(user: User) -> list[throttling.Tally]:
 
     Those of whole networks too, from which the account was tried.
     """
-    shared = [limit("SIGNIN_RATE_NETWORK", network) for network in networks(user)]
-    found = throttling.tallies([*failure_limits(user), *shared])
+    known, shared = known_networks(user), list[Limit]()
+    for network in networks(user):
+        around = network_limits("SIGNIN_RATE_NETWORK", network)
+        shared += around[:1] if network in known else around
+    found = throttling.tallies([*signin_failure_limits(user), *shared])
     return [tally for tally in found if tally.is_reached]
+
+
+def confirmation_blocks(user: User) -> list[throttling.Tally]:
+    """Return the limits that are reached and keep the password from confirming anything."""
+    return [tally for tally in throttling.tallies(confirmation_limits(user)) if tally.is_reached]
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -17,7 +18,8 @@ from accounts.clients.devices import device
 from accounts.links.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
-from accounts.users.admin import changeable, set_active
+from accounts.users import admin as users
+from accounts.users.admin import changeable, is_superuser, set_active
 from accounts.users.models import User
 
 SHOWN = 50  # Sessions on the page of a user, who may have thousands.
@@ -114,33 +116,53 @@ class SessionInline(admin.TabularInline):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("accounts.change_user")
+        return request.user.has_perm("accounts.change_user") and may_see(request, obj)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the user's page may be seen: its sessions are a part of it."""
-        return True
+        """Return whether the sessions are shown: they are a part of the user's page."""
+        return may_see(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def may_see(request: HttpRequest, user: User | None) -> bool:
+    """Return whether whoever asks may see where the user is signed in: of superusers, they only."""
+    return user is None or not user.is_superuser or is_superuser(request)
+
+
+class UserAdmin(users.UserAdmin):
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        """End the admin's sessions of who may not come in any more, in the form's transaction.
+
+        Whoever may again has to sign in again.
+        """
+        super().save_model(request, obj, form, change)
+        if change and {"is_active", "is_staff"} & {*form.changed_data}:
+            flows.end_cookies([obj.pk])
 
 
 @admin.action(permissions=["change"], description="Sign out everywhere")
 def sign_out_everywhere(
-    page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
+    page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[User]
 ) -> None:
-    chosen = changeable(page, request, users)
+    chosen = changeable(page, request, queryset)
     ended = flows.end_everywhere(chosen, Client.of_staff(request))
     page.message_user(request, f"{ended} sessions ended.")
 
 
 @admin.action(permissions=["change"], description="Deactivate and sign out")
 def deactivate_and_sign_out(
-    page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
+    page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[User]
 ) -> None:
     """Change the users first, so that a sign-in meanwhile fails or loses its session.
 
     No link of theirs works any more, also after somebody approves them again.
     """
-    chosen = changeable(page, request, users)
+    chosen = changeable(page, request, queryset)
     with transaction.atomic():
         deactivated = set_active(chosen, False, Client.of_staff(request))
         Session.objects.filter(user__in=chosen).revoke()
+        flows.end_cookies(chosen)
         Link.objects.filter(user__in=chosen).delete()
     page.message_user(request, f"{len(deactivated)} users deactivated.")

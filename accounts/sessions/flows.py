@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session as Cookie
 from django.db import transaction
 from django.utils import timezone
@@ -202,6 +203,22 @@ def end_all(sessions: SessionQuerySet, client: Client) -> int:
     return ended
 
 
+@transaction.atomic
+def store_cookie(user: User, cookie: SessionBase) -> None:
+    """Store the admin's session of staff whose password was just found right, or set.
+
+    Raises InvalidCredentials if in the meantime the account was deactivated, is not staff any more,
+    or has another password: the row's lock puts this before such a change, which then finds the
+    session and ends it, or after it. Otherwise the session would be good again with the account.
+    """
+    unchanged = User.objects.filter(
+        pk=user.pk, password=user.password, is_active=True, is_staff=True
+    )
+    if not unchanged.select_for_update(no_key=True).values_list("pk"):
+        raise InvalidCredentials
+    cookie.save()
+
+
 def end_cookies(users: Iterable[int] | None = None) -> None:
     """End the admin's own sessions of these users, or of everybody.
 
@@ -211,3 +228,9 @@ def end_cookies(users: Iterable[int] | None = None) -> None:
     for cookie in Cookie.objects.iterator():
         if owners is None or cookie.get_decoded().get(SESSION_KEY) in owners:
             cookie.delete()
+
+
+def end_cookies_of(user: User) -> None:
+    """End the admin's own sessions of a user whom the transaction has locked, if staff."""
+    if user.is_staff:
+        end_cookies([user.pk])

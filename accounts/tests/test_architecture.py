@@ -51,7 +51,7 @@ NOUNS = {
     "throttling": {"limits": set()},
     "events": {"lists": set()},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
-    "sessions": {"tokens": {"models"}},
+    "sessions": {"tokens": {"models"}, "cookies": set()},
     "passwords": {"breaches": set(), "policy": {"breaches"}},
     "pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},

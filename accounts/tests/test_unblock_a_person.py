@@ -63,20 +63,23 @@ def test_unblock_lifts_failed_sign_ins_in_every_network(unblock, attempt, user, 
 
     until = "until 2026-01-01 12:05:00 UTC"
     network = "wrong passwords from {}, " + until + " (SIGNIN_RATE_ACCOUNT_NETWORK)."
-    anywhere = "failed sign-ins from networks where the account never had a session"
+    strange = "networks where the account never had a session"
+    daily = "until 2026-01-02 12:00:00 UTC (PASSWORD_RATE_ACCOUNT)."
     assert sorted(lines) == sorted(
         [
             "Lifted: 5 of 5 " + network.format("203.0.113.7"),
             "Lifted: 5 of 5 " + network.format("192.0.2.1"),
             "Lifted: 5 of 5 " + network.format("2001:db8::/64"),
-            f"Lifted: 10 of 10 {anywhere}, {until} (SIGNIN_RATE_ACCOUNT).",
+            f"Lifted: 10 of 10 failed sign-ins from {strange}, {until} (SIGNIN_RATE_ACCOUNT).",
+            f"Lifted: 5 of 100 failed sign-ins of a day from 203.0.113.7, {daily}",
+            f"Lifted: 10 of 100 failed sign-ins of a day from {strange}, {daily}",
             STAY,
         ]
     )
     assert [attempt(PASSWORD, peer) for peer in [*peers, "198.51.100.1"]] == [200] * 4
     (event,) = events("account_unblocked")
     assert event.user_id == user.pk
-    limits = ["SIGNIN_RATE_ACCOUNT", "SIGNIN_RATE_ACCOUNT_NETWORK"]
+    limits = ["PASSWORD_RATE_ACCOUNT", "SIGNIN_RATE_ACCOUNT", "SIGNIN_RATE_ACCOUNT_NETWORK"]
     assert event.details == {"limits": limits, "by": "command"}
 
 
@@ -164,6 +167,6 @@ def test_two_who_unblock_at_once_are_recorded_once(race, client, user):
 
     lifted = race(*[lambda: passwords.unblock(user, COMMAND)] * 8)
 
-    assert sorted(map(len, lifted)) == [0] * 7 + [2]
+    assert sorted(map(len, lifted)) == [0] * 7 + [3]
     assert len(events("account_unblocked")) == 1
     assert Counter.objects.get().count == 5  # Of the network.

@@ -145,7 +145,12 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         id: str,  # noqa: A002 (Django's name)
         form_url: str = "",
     ) -> HttpResponse:
-        """Give Django's page a form that knows who uses it."""
+        """Give Django's page a form that knows who uses it.
+
+        One's own password is set where the old one is asked for: a cookie alone may be stolen.
+        """
+        if id == str(request.user.pk):
+            return HttpResponseRedirect(reverse("admin:password_change"))
         page, client = copy(self), Client.of_staff(request)
         page.change_password_form = partial(self.change_password_form, client=client)
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)

@@ -195,6 +195,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def email_verified(self) -> bool:
         return self.email_verified_at is not None
 
+    @property
+    def is_privileged(self) -> bool:
+        return self.is_staff or self.is_superuser
+
     def move(self, email: str, verified_at: datetime) -> None:
         """Store a proven address. Raises EmailTaken, also for the loser of a race."""
         users = type(self).objects.filter(pk=self.pk)

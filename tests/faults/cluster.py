@@ -20,6 +20,7 @@ from deploy.tests.conftest import NAME, Nginx
 ROOT = Path(__file__).parent.parent.parent
 IS_ROOT = os.geteuid() == 0
 RATES = ("SIGNIN_RATE_ACCOUNT_NETWORK", "SIGNIN_RATE_ACCOUNT", "SIGNIN_RATE_NETWORK")
+RATES += ("PASSWORD_RATE_ACCOUNT", "REAUTHENTICATION_RATE_ACCOUNT")
 RATES += ("SIGNUP_RATE_NETWORK", "MAIL_RATE_NETWORK", "MAIL_RATE_ACCOUNT")
 # What takes its time: connections few enough to use up, a log of writes small enough to fill.
 POSTGRESQL = {

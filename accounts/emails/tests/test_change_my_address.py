@@ -151,14 +151,19 @@ def test_who_reads_the_mailbox_gives_it_to_nobody_elses_account(client, token):
     assert User.objects.filter(email="new@example.com").exists()
 
 
-def test_a_wrong_password_is_a_failed_sign_in_and_keeps_the_link(client, member, token):
+def test_guesses_from_everywhere_are_limited_block_no_sign_in_and_keep_the_link(
+    client, member, user, token
+):
     body = {"token": token, "current_password": "wrong"}
-    answers = [client.post(CONFIRM, body) for _ in range(6)]
+    answers = [client.post(CONFIRM, body, REMOTE_ADDR=f"192.0.2.{n}") for n in range(6)]
 
     assert [answer.status_code for answer in answers] == [400] * 5 + [429]
     assert answers[0].json()["code"] == "password_incorrect"
-    assert client.post(SIGNIN, {"email": "test@example.com", "password": "x"}).status_code == 429
+    assert client.post(CONFIRM, {"token": token, **PASSWORD}).status_code == 429
     assert User.objects.get().email == "test@example.com"
+    for peer in ("127.0.0.1", "192.0.2.1"):
+        credentials = {"email": "test@example.com", "password": "testpassword123"}
+        assert client.post(SIGNIN, credentials, REMOTE_ADDR=peer).status_code == 200
     assert member.post(CONFIRM, {"token": token}).status_code == 200
 
 

@@ -38,6 +38,8 @@ def explain(email: str) -> Iterator[str]:
     yield f"This is user {user.pk}{', staff' * user.is_staff}, since {instant(user.created_at)}."
     yield verification(user)
     yield from [*obstacles(user)] or ["Nothing keeps them from signing in with the right password."]
+    for tally in passwords.confirmation_blocks(user):
+        yield f"Cannot confirm with their password: {describe(tally)}."
     yield sessions(user)
     yield from events(user)
     yield from unsent(user)
