@@ -1,0 +1,317 @@
+"""The current password confirms a sensitive act: who gives it, and how often it may be wrong."""
+
+from datetime import timedelta
+from threading import Event as Signal
+from time import sleep
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client as Browser
+
+from accounts.clients.client import COMMAND, Client
+from accounts.emails import flows as emails
+from accounts.errors import (
+    PasswordIncorrect,
+    ReauthenticationRequired,
+    StaffCannotBeDeleted,
+    TooManyAttempts,
+)
+from accounts.events.models import Event
+from accounts.mails.models import Link
+from accounts.me import flows as me
+from accounts.passwords import flows
+from accounts.passwords.tests.test_reset_the_password import token_in
+from accounts.sessions.models import Session
+from accounts.throttling.flows import tallies
+from accounts.users.models import User
+
+ME = "/api/v1/users/me"
+SIGNIN = "/api/v1/auth/signin"
+RIGHT, WRONG = "testpassword123", "wrongpassword123"
+HOME, THIEF = "127.0.0.1", "198.51.100.1"
+PRIVILEGES = [{"is_staff": True}, {"is_superuser": True}]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
+        yield clock
+
+
+def sign_in(client, password: str = RIGHT, peer: str = HOME) -> int:
+    body = {"email": "test@example.com", "password": password}
+    return client.post(SIGNIN, body, REMOTE_ADDR=peer).status_code
+
+
+def guess(member, password: str = WRONG, peer: str = THIEF) -> int:
+    """Give the current password where it is needed for nothing else, and return the status."""
+    body = {"full_name": "Ana", "current_password": password}
+    return member.patch(ME, body, REMOTE_ADDR=peer).status_code
+
+
+# A stolen access token is small.
+
+
+@pytest.mark.parametrize("privileges", PRIVILEGES)
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("patch", ME, {"password": "newpassword123"}, 200),
+        ("post", f"{ME}/change-email", {"new_email": "thief@example.com"}, 202),
+    ],
+)
+def test_staff_need_their_password_right_after_the_sign_in(
+    member, user, privileges, method, path, body, status
+):
+    User.objects.update(**privileges)
+
+    def send(**more):
+        return getattr(member, method)(path, {**body, **more})
+
+    for nothing in ({}, {"current_password": None}):
+        refused = send(**nothing)
+        assert (refused.status_code, refused.json()["code"]) == (403, "reauthentication_required")
+    assert User.objects.get().password == user.password
+    assert not Link.objects.exists()
+    assert send(current_password=WRONG).status_code == 400
+    assert User.objects.get().password == user.password
+    assert send(current_password=RIGHT).status_code == status
+
+
+@pytest.mark.parametrize("privileges", PRIVILEGES)
+@pytest.mark.parametrize("body", [{}, {"current_password": RIGHT}, {"current_password": WRONG}])
+def test_staff_cannot_be_deleted_by_the_api(member, user, privileges, body, deliver):
+    User.objects.update(**privileges)
+
+    refused = member.delete(ME, body)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "staff_cannot_be_deleted")
+    assert User.objects.get().password == user.password
+    assert member.get(ME).status_code == 200
+    assert not Event.objects.filter(name="account_deleted").exists()
+    assert deliver() == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("privileges", PRIVILEGES)
+@pytest.mark.parametrize(
+    ("act", "error"),
+    [
+        (lambda session: me.delete(session, Client()), StaffCannotBeDeleted),
+        (
+            lambda session: me.update(session, Client(), password="newpassword123"),
+            ReauthenticationRequired,
+        ),
+        (
+            lambda session: emails.request_change(session, Client(), "thief@example.com"),
+            ReauthenticationRequired,
+        ),
+    ],
+    ids=["delete", "password", "address"],
+)
+def test_who_is_made_staff_meanwhile_is_asked_as_staff(race, member, user, privileges, act, error):
+    session = Session.objects.select_related("user").get()
+    is_locked = Signal()
+
+    def promote():
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=user.pk)
+            is_locked.set()
+            sleep(0.3)  # The act waits for the row meanwhile, with what it read before.
+            User.objects.filter(pk=user.pk).update(**privileges)
+
+    def try_it():
+        is_locked.wait(5)
+        with pytest.raises(error):
+            act(session)
+
+    race(promote, try_it)
+
+    assert User.objects.get().password == user.password
+    assert session.lives_still()
+    assert not Link.objects.exists()
+
+
+@pytest.mark.postgresql
+def test_a_promotion_beside_a_deletion_leaves_staff_or_no_account(race, client, test_user_data):
+    def delete():
+        try:
+            me.delete(session, Client())
+        except StaffCannotBeDeleted:
+            return "refused"
+        return "deleted"
+
+    def promote():
+        with transaction.atomic():
+            locked = User.objects.select_for_update().filter(pk=session.user_id)
+            return len(locked) and locked.update(is_staff=True)
+
+    for _ in range(20):
+        User.objects.all().delete()
+        User.objects.create_user(**test_user_data)
+        assert sign_in(client) == 200
+        session = Session.objects.select_related("user").get()
+
+        outcome = race(delete, promote)
+
+        assert outcome in (["refused", 1], ["deleted", 0])
+        assert User.objects.filter(is_staff=True).count() == outcome[1] == User.objects.count()
+
+
+# Guesses have a limit of their own.
+
+
+def test_guesses_count_together_on_every_route_and_from_everywhere(
+    client, member, user, deliver, settings
+):
+    member.post(f"{ME}/change-email", {"new_email": "new@example.com"})
+    token = token_in(deliver()[-1])
+    wrong = {"current_password": WRONG}
+    new = {"new_password": "newpassword123", **wrong}
+    thief = [f"198.51.100.{number}" for number in range(9)]
+
+    statuses = [
+        member.patch(ME, {"full_name": "Thief", **wrong}, REMOTE_ADDR=thief[0]).status_code,
+        member.delete(ME, wrong, REMOTE_ADDR=thief[1]).status_code,
+        member.post(f"{ME}/change-password", new, REMOTE_ADDR=thief[2]).status_code,
+        client.post(
+            "/api/v1/auth/confirm-email-change", {"token": token, **wrong}, REMOTE_ADDR=thief[3]
+        ).status_code,
+        Browser(REMOTE_ADDR=thief[4])
+        .post("/account/confirm-email-change", {"token": token, **wrong})
+        .status_code,
+    ]
+    right = {"current_password": RIGHT}
+    body = {"new_email": "thief@example.com", **right}
+    refused = member.post(f"{ME}/change-email", body, REMOTE_ADDR=thief[5])
+
+    assert statuses == [400] * 5
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_attempts")
+    assert member.delete(ME, right).status_code == 429
+    unchanged = User.objects.get()
+    assert (unchanged.email, unchanged.password) == ("test@example.com", user.password)
+    assert unchanged.full_name == "Test User"
+
+
+def test_guesses_with_a_stolen_token_block_no_sign_in(clock, client, member, user):
+    assert [guess(member) for _ in range(7)] == [400] * 5 + [429] * 2
+
+    for peer in (HOME, THIEF, "203.0.113.1"):
+        assert sign_in(client, peer=peer) == 200
+
+
+def test_failed_sign_ins_do_not_keep_the_owner_from_confirming(clock, client, member, user):
+    for peer in (HOME, THIEF):
+        while sign_in(client, WRONG, peer) == 401:
+            pass
+
+    assert guess(member, RIGHT, HOME) == 200
+
+
+def test_after_5_minutes_the_owner_may_confirm_again(clock, member, user):
+    while guess(member) == 400:
+        pass
+    refused = member.patch(ME, {"current_password": RIGHT}, REMOTE_ADDR=HOME)
+    assert refused.headers["Retry-After"] == "300"
+
+    clock.shift(timedelta(minutes=5))
+
+    assert guess(member, RIGHT, HOME) == 200
+
+
+def test_right_passwords_count_as_nothing(clock, member):
+    assert [guess(member, RIGHT) for _ in range(20)] == [200] * 20
+
+
+def test_100_guesses_are_let_through_in_a_day(clock, member, user):
+    session = Session.objects.select_related("user").get()
+
+    def confirm(password: str, peer: str) -> str:
+        try:
+            flows.confirm(session, password, Client(ip_address=peer))
+        except (PasswordIncorrect, TooManyAttempts) as error:
+            return type(error).__name__
+        return "confirmed"
+
+    def guesses_of_an_hour(peer: str) -> list[str]:
+        outcomes = []
+        for _ in range(12):
+            outcomes += [confirm(WRONG, peer) for _ in range(6)]
+            clock.shift(timedelta(minutes=5))
+        return outcomes
+
+    outcomes = guesses_of_an_hour(THIEF) + guesses_of_an_hour("198.51.100.2")
+
+    assert outcomes.count("PasswordIncorrect") == 100
+    assert set(outcomes) == {"PasswordIncorrect", "TooManyAttempts"}
+    assert confirm(RIGHT, "203.0.113.1") == "TooManyAttempts"
+    assert confirm(RIGHT, HOME) == "confirmed"  # A network where the owner signed in.
+    clock.shift(timedelta(days=1))
+    assert confirm(RIGHT, "203.0.113.1") == "confirmed"
+
+
+def unblock(*_):
+    flows.unblock(User.objects.get(), COMMAND)
+
+
+def reset(client, deliver):
+    client.post("/api/v1/auth/forgot-password", {"email": "test@example.com"})
+    body = {"token": token_in(deliver()[-1]), "password": RIGHT + "4"}
+    assert client.post("/api/v1/auth/reset-password", body).status_code == 200
+
+
+def set_by_staff(*_):
+    flows.set_by_staff(User.objects.get(), RIGHT + "4", COMMAND)
+
+
+@pytest.mark.parametrize(
+    ("lift", "password"), [(unblock, RIGHT), (reset, RIGHT + "4"), (set_by_staff, RIGHT + "4")]
+)
+def test_what_lifts_blocks_lifts_these_too(clock, client, member, user, deliver, lift, password):
+    for peer in (HOME, THIEF):
+        guess(member, peer=peer)
+    while guess(member) == 400:
+        pass
+    assert guess(member, RIGHT) == 429
+
+    lift(client, deliver)
+
+    answer = client.post(SIGNIN, {"email": user.email, "password": password})
+    member.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access_token']}")
+    assert guess(member, password) == 200
+    names = {"REAUTHENTICATION_RATE_ACCOUNT", "PASSWORD_RATE_ACCOUNT"}
+    counted = tallies(flows.failure_limits(User.objects.get()))
+    assert not names & {tally.limit.name for tally in counted}
+
+
+def test_explain_says_that_the_password_cannot_confirm(clock, capsys, member, user):
+    while guess(member) == 400:
+        pass
+
+    call_command("explain", user.email)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert "Nothing keeps them from signing in with the right password." in lines
+    assert (
+        "Cannot confirm with their password: 5 of 5 wrong current passwords of who is signed in,"
+        " until 2026-01-01 12:05:00 UTC (REAUTHENTICATION_RATE_ACCOUNT)."
+    ) in lines
+
+
+@pytest.mark.postgresql
+def test_of_40_parallel_guesses_5_are_compared(race, member, user):
+    session = Session.objects.select_related("user").get()
+
+    def run():
+        try:
+            flows.confirm(session, WRONG, Client(ip_address=THIEF))
+        except (PasswordIncorrect, TooManyAttempts) as error:
+            return type(error).__name__
+
+    outcomes = race(*[run] * 40)
+
+    assert outcomes.count("PasswordIncorrect") == 5
+    assert outcomes.count("TooManyAttempts") == 35
