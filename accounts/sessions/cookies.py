@@ -15,6 +15,6 @@ class SessionStore(db.SessionStore):
     """
 
     def save(self, must_create: bool = False) -> None:
-        if SESSION_KEY in self and "_session_expiry" not in self:
+        if not must_create and SESSION_KEY in self and "_session_expiry" not in self:
             self.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
         super().save(must_create)

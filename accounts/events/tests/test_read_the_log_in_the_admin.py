@@ -127,3 +127,33 @@ def test_events_are_purged_after_400_days(event):
 
     assert "1 events purged.\n" in output.getvalue()
     assert not Event.objects.exists()
+
+
+@pytest.fixture
+def auditor(db):
+    """A browser of staff who may read the log and are no superuser."""
+    person = User.objects.create_user("auditor@example.com", "securepassword123", is_staff=True)
+    person.user_permissions.set(Permission.objects.filter(codename="view_event"))
+    return sign_in_as(person)
+
+
+def test_only_superusers_see_the_events_of_superusers(auditor, superuser, event, user):
+    root = User.objects.get(email="root@example.com")
+    at_home = Client("203.0.113.9", "canary/1.0")
+    Event.objects.record(Name.SIGNIN_SUCCEEDED, at_home, root.pk, admin=True)
+    own = Event.objects.latest("id")
+    by_root = at_home._replace(by="staff", staff_id=root.pk)
+    Event.objects.record(Name.GROUP_CHANGED, by_root, group="helpers", act="added")
+    of_nobody = Event.objects.latest("id")
+    Event.objects.record(Name.ACCOUNT_DEACTIVATED, by_root, user.pk)
+    of_user = Event.objects.latest("id")
+
+    assert shown(auditor) >= {event.pk, of_user.pk}
+    assert not shown(auditor) & {own.pk, of_nobody.pk}
+    for search in (root.email, str(root.pk), "203.0.113.9"):
+        assert not shown(auditor, q=search) & {own.pk, of_nobody.pk}
+    for hidden in (own, of_nobody):
+        page = reverse("admin:accounts_event_change", args=[hidden.pk])
+        assert auditor.get(page).status_code == 302
+        assert superuser.get(page).status_code == 200
+    assert shown(superuser) >= {event.pk, own.pk, of_nobody.pk, of_user.pk}

@@ -186,3 +186,24 @@ def test_each_box_says_which_session_it_ends(superuser, user, sign_in_on):
 
 def page_text(browser, user: User) -> str:
     return browser.get(page_of(user)).content.decode()
+
+
+@pytest.mark.parametrize("permissions", [("view",), ("view", "change", "delete")])
+def test_only_superusers_see_where_superusers_are_signed_in(
+    staff, superuser, sign_in, user, permissions
+):
+    sign_in(User_Agent="canary/1.0")
+    browser = staff(*permissions)
+    browsers = (browser, superuser)
+
+    def shown() -> list[bool]:
+        return ["canary" in one.get(page_of(user)).content.decode() for one in browsers]
+
+    assert shown() == [True, True]
+    User.objects.filter(pk=user.pk).update(is_superuser=True)
+    assert shown() == [False, True]
+    session = Session.objects.get()
+    named = {"sessions-TOTAL_FORMS": "1", "sessions-INITIAL_FORMS": "1", "sessions-0-end": "on"}
+    named |= {"sessions-0-id": str(session.pk), "sessions-0-user": str(user.pk)}
+    assert browser.post(page_of(user), named).status_code == 403
+    assert session.lives_still()
