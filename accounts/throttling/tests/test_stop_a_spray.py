@@ -112,7 +112,7 @@ def guess_for_2_hours(clock, email: str, peers: list[str]) -> int:
     """Guess from each address whenever that is let through, and return how often it was."""
     through = 0
     for _ in range(2 * 12):
-        for peer in peers:
+        for peer in peers * 5:
             try:
                 auth.verify(email, WRONG, Client(ip_address=peer))
             except InvalidCredentials:
@@ -147,7 +147,7 @@ def test_from_a_network_of_the_owner_100_guesses_are_let_through_too(clock, atte
     home, office = "203.0.113.1", "203.0.113.2"
     assert [attempt(peer, password=RIGHT) for peer in (home, office)] == [200, 200]
 
-    assert guess_for_2_hours(clock, user.email, [home] * 2) == 100
+    assert guess_for_2_hours(clock, user.email, [home]) == 100
 
     assert attempt(home, password=RIGHT) == 429
     assert [attempt(peer, password=RIGHT) for peer in (office, "203.0.113.3")] == [200, 200]
