@@ -112,5 +112,7 @@ class AddressSerializer(serializers.Serializer[Any]):
 class ChangeEmailSerializer(serializers.Serializer[Any]):
     new_email = EmailField()
     current_password = PasswordField(
-        required=False, allow_null=True, help_text="Needed if the sign-in is long ago."
+        required=False,
+        allow_null=True,
+        help_text="Needed if the sign-in is long ago, and always by staff.",
     )

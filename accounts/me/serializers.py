@@ -25,7 +25,7 @@ class UpdateSerializer(NewPasswordSerializer):
     current_password = PasswordField(
         required=False,
         allow_null=True,
-        help_text="Needed for a new password if the sign-in is long ago.",
+        help_text="Needed for a new password if the sign-in is long ago, and always by staff.",
     )
 
 
