@@ -175,15 +175,6 @@ def test_a_link_is_good_for_an_hour(client, token, minutes, status):
         assert reset(client, token).status_code == status
 
 
-def test_a_newer_link_leaves_the_older_one_good_until_one_is_used(client, token, user, deliver):
-    client.post(FORGOT, {"email": user.email})
-    newer = token_in(deliver()[-1])
-
-    assert reset(client, token).status_code == 200
-    assert_refused(reset(client, newer))
-    assert User.objects.get().check_password(NEW)
-
-
 @pytest.mark.parametrize("who", ["owner", "staff"])
 def test_a_new_password_makes_the_link_void(member, client, token, user, who):
     if who == "owner":
@@ -252,63 +243,6 @@ def test_a_reset_ends_the_blocks_in_every_network(client, token, user):
     assert reset(client, token).status_code == 200
 
     assert [sign_in(peer, NEW) for peer in peers] == [200, 200]
-
-
-def ask(client, deliver, peer: str) -> str:
-    """Ask for one more link, as anybody may, and return its token."""
-    assert client.post(FORGOT, {"email": "test@example.com"}, REMOTE_ADDR=peer).status_code == 202
-    return token_in(deliver()[-1])
-
-
-def test_a_stranger_who_asks_for_links_voids_none(client, token, deliver):
-    """Also at the end of one window of the limit and at the beginning of the next."""
-    tokens = [token, *[ask(client, deliver, "198.51.100.1") for _ in range(4)]]
-    before = Link.objects.count(), len(deliver())
-    client.post(FORGOT, {"email": "test@example.com"}, REMOTE_ADDR="198.51.100.2")
-    assert (Link.objects.count(), len(deliver())) == before
-    Counter.objects.all().delete()
-    tokens += [ask(client, deliver, "198.51.100.3") for _ in range(5)]
-
-    assert len(set(tokens)) == 10
-    assert reset(client, token).status_code == 200
-    for other in tokens[1:]:
-        assert_refused(reset(client, other, "yetanotherpassword1"))
-    assert User.objects.get().check_password(NEW)
-
-
-def test_of_the_links_to_set_a_password_10_are_good(client, token, deliver, settings):
-    settings.THROTTLING = False
-    tokens = [token, *[ask(client, deliver, "198.51.100.1") for _ in range(10)]]
-
-    assert Link.objects.count() == 10
-    assert_refused(reset(client, tokens[0]))
-    assert reset(client, tokens[1]).status_code == 200
-
-
-@pytest.mark.postgresql
-def test_of_two_links_that_are_used_at_once_one_wins_and_the_other_is_void(
-    race, client, token, deliver
-):
-    def use(presented, password):
-        def run():
-            try:
-                flows.reset(presented, password, Client())
-            except LinkNotValid:
-                return None
-            return password
-
-        return run
-
-    for _ in range(10):
-        pair = [ask(client, deliver, "198.51.100.1") for _ in range(2)]
-        won = race(*(use(one, f"anotherpassword{n}") for n, one in enumerate(pair)))
-
-        (winner,) = [password for password in won if password]
-        assert User.objects.get().check_password(winner)
-        assert not Link.objects.exists()
-        for one in pair:
-            assert_refused(reset(client, one))
-        Counter.objects.all().delete()
 
 
 @pytest.mark.postgresql

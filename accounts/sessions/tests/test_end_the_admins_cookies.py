@@ -201,38 +201,6 @@ def test_a_new_password_of_ones_own_puts_the_end_off_for_nobody(user):
         assert not is_in(browser)
 
 
-# One's own password is not set by the cookie alone.
-
-
-def test_the_own_password_is_set_only_with_the_old_one(superuser):
-    root = User.objects.get()
-    without = page_of(root, "auth_user_password_change")
-    new = {"usable_password": "true", "password1": NEW, "password2": NEW}
-
-    for answer in (superuser.get(without), superuser.post(without, new)):
-        assert (answer.status_code, answer.headers["Location"]) == (302, OWN)
-    wrong = {"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}
-    assert [superuser.post(OWN, wrong).status_code for _ in range(6)] == [200] * 5 + [429]
-    right = wrong | {"old_password": "securepassword123"}
-    assert superuser.post(OWN, right).status_code == 429
-
-    assert User.objects.get().password == root.password
-    form = {"username": root.email, "password": "securepassword123"}
-    assert Browser().post(LOGIN, form).status_code == 302  # Guesses block no sign-in.
-
-
-def test_guesses_of_the_own_password_count_with_those_of_the_api(client, helper):
-    body = {"full_name": "Ana", "current_password": "wrong"}
-    member(client)
-    for number in range(4):
-        peer = f"198.51.100.{number}"
-        assert client.patch("/api/v1/users/me", body, REMOTE_ADDR=peer).status_code == 400
-
-    form = {"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}
-    assert [helper.post(OWN, form).status_code for _ in range(2)] == [200, 429]
-    assert client.patch("/api/v1/users/me", body).status_code == 429
-
-
 # Who signs in while it ends.
 
 
