@@ -47,6 +47,7 @@ class Client(NamedTuple):
 
     @property
     def device(self) -> str:
+        """Return the name of the device, one of ours, for a row that is written."""
         return devices.device(self.user_agent)
 
 

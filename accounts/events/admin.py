@@ -138,6 +138,7 @@ class EventAdmin(ReadOnlyAdmin):
         "staff",
         "session_id",
         "ip_address",
+        "device",
         "user_agent",
         "request_id",
         "details_in_short",

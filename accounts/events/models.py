@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
+from accounts.clients import devices
 from accounts.clients.client import Client
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ class Event(models.Model):
     session_id = models.UUIDField("session", null=True)
     ip_address = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=512, blank=True)
+    device = models.CharField(max_length=64, default=devices.UNKNOWN, db_default=devices.UNKNOWN)
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField("time", default=timezone.now)
     details = models.JSONField(default=dict)
@@ -172,6 +174,7 @@ def describe(
         session_id=session_id,
         ip_address=client.ip_address,
         user_agent=client.user_agent,
+        device=client.device,
         request_id=client.request_id,
         details=details,
     )

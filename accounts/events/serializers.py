@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.clients.devices import device
+from accounts.clients.devices import UNKNOWN
 from accounts.events.models import Event, Name
 
 SIGNED_IN = {
@@ -30,16 +30,13 @@ class EventSerializer(serializers.Serializer[Event]):
     session_id = serializers.UUIDField(allow_null=True, help_text="The session it is about.")
     ip_address = serializers.CharField(allow_null=True)
     user_agent = serializers.CharField()
-    device = serializers.SerializerMethodField(help_text="Like Firefox on Linux.")
+    device = serializers.CharField(help_text="Like Firefox on Linux.")
     details = serializers.SerializerMethodField(help_text="A few plain values; see docs/events.md.")
 
     def to_representation(self, event: Event) -> dict[str, Any]:
         if event.staff_id is not None:
-            event.ip_address, event.user_agent = None, ""
+            event.ip_address, event.user_agent, event.device = None, "", UNKNOWN
         return super().to_representation(event)
-
-    def get_device(self, event: Event) -> str:
-        return device(event.user_agent)
 
     def get_details(self, event: Event) -> dict[str, Any]:
         return {key: event.details[key] for key in event.details if key not in FOR_STAFF_ONLY}

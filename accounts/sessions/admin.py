@@ -14,7 +14,6 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from accounts.clients.client import Client
-from accounts.clients.devices import device
 from accounts.links.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
@@ -38,8 +37,8 @@ class EndSessionForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        where = device(self.instance.user_agent)
-        self.fields["end"].widget.attrs["aria-label"] = f"End the session on {where}"
+        label = f"End the session on {self.instance.device}"
+        self.fields["end"].widget.attrs["aria-label"] = label
 
     def save(self, commit: bool = True) -> Session:
         session: Session = self.instance
@@ -87,10 +86,6 @@ class SessionInline(admin.TabularInline):
     ordering = ("-last_used_at",)
     can_delete = False
     verbose_name_plural = "signed in on"
-
-    @admin.display
-    def device(self, session: Session) -> str:
-        return device(session.user_agent)
 
     def get_queryset(self, request: HttpRequest) -> SessionQuerySet:
         """Return the live ones to look at; a form may name one that ended in the meantime."""

@@ -57,6 +57,7 @@ def start(user: User, client: Client) -> Tokens:
         ip_address=client.ip_address,
         network=client.network,
         user_agent=client.user_agent,
+        device=client.device,
         created_at=now,
         last_used_at=now,
         first_used_at=now,  # No generation comes before this one: there is nothing to wait for.
@@ -91,6 +92,7 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
         last_used_at=now,
         expires_at=expiry(token.signed_in_at, now),
         refresh_network=client.network,
+        device=client.device,
     )
     if Session.objects.rotate(next_):
         return issue(next_)

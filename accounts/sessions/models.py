@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models
 from django.utils import timezone
 
+from accounts.clients import devices
+
 
 @cache
 def with_user() -> tuple[Any, str, dict[int, Any]]:
@@ -28,7 +30,8 @@ def with_user() -> tuple[Any, str, dict[int, Any]]:
 ROTATE = """
     UPDATE sessions
     SET generation = %(generation)s, last_used_at = %(last_used_at)s, expires_at = %(expires_at)s,
-        first_used_at = NULL, refresh_network = %(refresh_network)s
+        first_used_at = NULL, refresh_network = %(refresh_network)s,
+        device = CASE WHEN device = %(unknown)s THEN %(device)s ELSE device END
     WHERE id = %(id)s AND generation = %(current)s
         AND revoked_at IS NULL AND expires_at > %(last_used_at)s
 """
@@ -55,14 +58,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def rotate(self, next_: "Session") -> bool:
         """Bring a live session to its next generation; say whether it was at the one before.
 
-        Whatever races here, one changes the row: every condition is on the row's own columns.
+        Whatever races here, one changes the row: every condition is on the row's own columns. A
+        device that was unknown, as in a row of an earlier version, gets its name by the way.
         """
-        values = {
+        values: dict[str, Any] = {
             field.name: field.get_db_prep_save(getattr(next_, field.attname), connection)
             for field in Session._meta.concrete_fields
         }
         with connection.cursor() as cursor:
-            cursor.execute(ROTATE, {**values, "current": next_.generation - 1})
+            values |= {"current": next_.generation - 1, "unknown": devices.UNKNOWN}
+            cursor.execute(ROTATE, values)
             return bool(cursor.rowcount == 1)
 
     def mark_used(self, key: UUID, generation: int) -> None:
@@ -97,6 +102,7 @@ class Session(models.Model):
     ip_address = models.GenericIPAddressField(null=True)
     network = models.CharField(max_length=43, blank=True)
     user_agent = models.CharField(max_length=512, blank=True)
+    device = models.CharField(max_length=64, default=devices.UNKNOWN, db_default=devices.UNKNOWN)
     created_at = models.DateTimeField(db_index=True)
     last_used_at = models.DateTimeField()
     first_used_at = models.DateTimeField(null=True)

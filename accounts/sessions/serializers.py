@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.clients.devices import device
 from accounts.sessions.models import Session
 
 ANA = {
@@ -46,10 +45,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(help_text="When it ends if it is not refreshed.")
     ip_address = serializers.CharField(allow_null=True)
     user_agent = serializers.CharField()
-    device = serializers.SerializerMethodField(help_text="Like Firefox on Linux.")
+    device = serializers.CharField(help_text="Like Firefox on Linux.")
 
     def get_current(self, session: Session) -> bool:
         return bool(session.pk == self.context["current"])
-
-    def get_device(self, session: Session) -> str:
-        return device(session.user_agent)

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "users": {"clients", "events"},
     "links": {"users"},
     "mails": {"clients", "throttling", "events", "users", "links"},
-    "sessions": {"clients", "events", "users", "links", "mails"},
+    "sessions": {"clients", "throttling", "events", "users", "links", "mails"},
     "passwords": {"clients", "throttling", "events", "users", "links", "mails", "sessions"},
     "auth": {"clients", "throttling", "events", "users", "links", "mails", "sessions", "passwords"},
     "emails": {

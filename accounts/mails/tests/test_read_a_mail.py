@@ -64,23 +64,49 @@ def test_each_language_has_words_of_its_own(template):
     assert len({message.body for message in messages}) == len(LANGUAGES)
 
 
-@pytest.mark.parametrize("url", [LINK, ""])
-def test_nothing_but_our_own_link_can_be_clicked(url):
+def test_nothing_but_our_own_link_can_be_clicked():
     """A new address that somebody made up would be a link to a site of his, in a mail of ours."""
     email = "www.evil.example/https://evil.example/@evil.example"
-    message = mail("email_changed", "en", "ana@example.com", url=url, email=email)
+    message = mail("email_changed", "en", "ana@example.com", url=LINK, email=email)
 
     hrefs = re.findall(r'href="([^"]+)"', str(message.alternatives[0][0]))
-    assert hrefs == [url] * bool(url)
+    assert hrefs == [LINK]
+    assert "another address (w…@e…)" in message.body
+    assert "evil" not in message.body
+
+
+def test_what_staff_typed_stays_text():
+    email = "<b>&quot;</b>@example.com"
+    message = mail("email_changed", "en", email, email=email)
+
     assert email in message.body
+    assert "<b>" not in str(message.alternatives[0][0])
 
 
-def test_what_somebody_typed_stays_text():
-    context = {"ip_address": "192.0.2.7", "device": "<b>&quot;</b>"}
+def test_the_queue_of_an_earlier_version_speaks_in_our_words_too():
+    """There a task held whatever a client had called itself."""
+    context = {"ip_address": None, "device": "Unlock it at https://evil.example/login on iOS"}
     message = mail("signin_from_new_network", "en", "ana@example.com", **context)
 
-    assert "<b>&quot;</b>" in message.body
-    assert "<b>" not in str(message.alternatives[0][0])
+    assert "new to it (an unknown address, an unknown device), after" in message.body
+
+
+@pytest.mark.parametrize(
+    ("language", "device", "words"),
+    [
+        ("en", "Firefox on Linux", "Firefox on Linux"),
+        ("es", "Firefox on Linux", "Firefox en Linux"),
+        ("es", "curl", "curl"),
+        ("es", "iOS", "iOS"),
+        ("es", "Unknown device", "un dispositivo desconocido"),
+        ("en", "", "an unknown device"),
+    ],
+)
+def test_a_device_is_named_in_the_language_of_the_mail(language, device, words):
+    context = {"ip_address": "::ffff:192.0.2.7", "device": device}
+    message = mail("signin_from_new_network", language, "ana@example.com", **context)
+
+    assert f"(192.0.2.7, {words})" in message.body
 
 
 @pytest.mark.parametrize("catalog", CATALOGS, ids=str)

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.clients.devices import device
 from accounts.events.models import Name
 from accounts.mails import flows as mails
 from accounts.management.people import describe, instant
@@ -84,7 +83,7 @@ def sessions(user: User) -> str:
     last = user.sessions.order_by("-last_used_at").first()
     if last is None:
         return "They hold no session, and none that has ended is kept."
-    place = f"{device(last.user_agent)} from {last.ip_address or 'an unknown address'}"
+    place = f"{last.device} from {last.ip_address or 'an unknown address'}"
     number = user.sessions.live().count()
     return f"Live sessions: {number}; last seen {instant(last.last_used_at)}, {place}."
 

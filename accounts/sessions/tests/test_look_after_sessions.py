@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.clients.devices import device
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -90,23 +89,6 @@ def test_a_stranger_is_refused(client, member, method):
 
     assert getattr(client, method)(address).status_code == 401
     assert Session.objects.live().count() == 1
-
-
-@pytest.mark.parametrize(
-    ("user_agent", "name"),
-    [
-        (FIREFOX, "Firefox on Linux"),
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Version/17.5 Mobile Safari",
-            "Mobile Safari on iOS",
-        ),
-        ("curl/8.5.0", "curl"),
-        ("", "Unknown device"),
-        ("(" * 512, "Unknown device"),
-    ],
-)
-def test_a_device_has_a_readable_name(user_agent, name):
-    assert device(user_agent) == name
 
 
 def test_what_a_client_calls_itself_is_cut_and_cleaned(sign_in):

@@ -123,6 +123,7 @@ def sign_in_on(user):
                 last_used_at=now - timedelta(minutes=minutes),
                 expires_at=now + timedelta(days=1),
                 user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                device="Firefox on Linux",
             )
             for minutes in range(number)
         )
