@@ -227,7 +227,7 @@ def signout(
     """End the session that the tokens name (``local``), the user's others, or all (``global``).
 
     The token of a session that has ended ends no other one: it may have been stolen. Asking
-    again for what is done already succeeds. Raises what ``sessions.find`` raises.
+    again for what is done already succeeds, and is no event. Raises what ``sessions.find`` raises.
     """
     session = sessions.find(access_token, refresh_token, client)
     of_user = Session.objects.filter(user=session.user_id)
@@ -241,13 +241,14 @@ def signout(
             raise InvalidToken
         return
     with transaction.atomic():
-        Event.objects.record(
-            Name.SIGNOUT,
-            client,
-            session.user_id,
-            session.pk,
-            scope=scope,
-            sessions_ended=chosen.revoke(),
-        )
+        if ended := chosen.revoke():
+            Event.objects.record(
+                Name.SIGNOUT,
+                client,
+                session.user_id,
+                session.pk,
+                scope=scope,
+                sessions_ended=ended,
+            )
         if scope == "global" and User.objects.filter(pk=session.user_id, is_staff=True).exists():
             sessions.end_cookies([session.user_id])

@@ -22,6 +22,7 @@ from accounts.links import flows as links
 from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.mails import flows as mails
 from accounts.passwords import flows as passwords
+from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import limit
@@ -154,6 +155,7 @@ def request_change(
     ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
     """
     passwords.confirm(session, current_password, client)
+    sessions.count_change(session, Name.EMAIL_CHANGE_REQUESTED, client)
     if not mails.may_send(Purpose.CHANGE, new_email, client):
         return
     with transaction.atomic():

@@ -14,6 +14,7 @@ COUNTED = {
     "PASSWORD_RATE_ACCOUNT": "failed {0} of a day from {2}",
     "REAUTHENTICATION_RATE_ACCOUNT": "wrong current passwords of who is signed in",
     "SIGNIN_RATE_NETWORK": "failed sign-ins of any account from {0}",
+    "CHANGE_RATE_ACCOUNT": "events of the kind {0}",
     "MAIL_RATE_ACCOUNT": "mails of the kind {0}",
 }
 

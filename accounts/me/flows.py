@@ -8,6 +8,7 @@ from accounts.errors import InvalidToken, StaffCannotBeDeleted
 from accounts.events.models import Event, Name
 from accounts.mails import flows as mails
 from accounts.passwords import flows as passwords
+from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -24,9 +25,11 @@ def update(
 
     Only the columns named are written, and only to a row that is still there: a request that
     read the user earlier undoes nothing and resurrects nobody. Raises what ``passwords.prepare``
-    and ``passwords.replace`` raise.
+    and ``passwords.replace`` raise, and TooManyAttempts.
     """
     password_hash = None
+    if profile:
+        sessions.count_change(session, Name.PROFILE_CHANGED, client)
     if "full_name" in profile:
         session.user.full_name = profile["full_name"]  # A new password must not resemble it.
     if password is not None:

@@ -95,7 +95,8 @@ def prepare(
     """Return the hash of a new password that its owner may have.
 
     It takes two hashes, so it stands before the transaction that ``replace`` is in. Raises what
-    ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``.
+    ``confirm`` raises; PasswordRefused or PasswordUnchanged, as the request's ``attr``; and
+    TooManyAttempts after many changes.
     """
     try:
         confirm(session, current_password, client)
@@ -108,6 +109,7 @@ def prepare(
         is_unchanged = in_one_form(new_password) == in_one_form(current_password)
     if is_unchanged:
         raise PasswordUnchanged(attr)
+    sessions.count_change(session, Name.PASSWORD_CHANGED, client)
     return make_password(new_password)
 
 

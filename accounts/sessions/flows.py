@@ -19,6 +19,8 @@ from accounts.links.models import Link
 from accounts.mails import flows as mails
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import limit
 from accounts.users.models import User
 
 BATCH = 1000  # Rows that one transaction ends, so that nobody waits for long.
@@ -159,6 +161,21 @@ def parse_access(access_token: str | None, *, or_none: bool) -> AccessToken | No
         if or_none:
             return None
         raise
+
+
+def count_change(session: Session, name: Name, client: Client) -> None:
+    """Count one more change of this kind to the account, before any of it is made.
+
+    Each is an event, which is kept for long: over the limit there is neither. It is called outside
+    of the change's transaction, which would take the count back. Raises TooManyAttempts.
+    """
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(
+            Name.LIMIT_REACHED, client, session.user_id, session.pk, limit=limit_name
+        )
+
+    throttling.take([limit("CHANGE_RATE_ACCOUNT", name, str(session.user_id))], report)
 
 
 @transaction.atomic
