@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-flood bench-equal-time bench-instructions bench-scale node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-flood bench-equal-time bench-instructions bench-scale bench-worst node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -127,6 +127,9 @@ bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes som
 
 bench-equal-time: $(RUNS)  ## Measure whether the time of an answer tells who has an account.
 	@$(BIN)/python -m bench.equal_time $(ARGS)
+
+bench-worst: $(RUNS)  ## Measure the dearest request of every route, on PostgreSQL.
+	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.worst $(ARGS)
 
 bench-scale: $(RUNS)  ## Measure what a number of users costs: ARGS="--users 1000 1000000".
 	@$(BIN)/python -m bench.scale $(ARGS)

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from itertools import chain
 from typing import IO, Any
 
 from django.http import UnreadablePostError
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 
 MAX_BYTES = 64 * 1024  # Of a body; a larger one is refused by a middleware before it is read.
 MAX_DEPTH = 32
+CONTAINERS = (dict, list)
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of a character.
 
 
@@ -84,19 +86,22 @@ def refuse_constant(name: str) -> None:
 
 
 def refuse_unstorable(value: Any, levels: int) -> None:
-    """Raise ParseError for what cannot be stored, or is nested more than ``levels`` deep."""
-    if isinstance(value, str):
-        if UNSTORABLE.search(value):
+    """Raise ParseError for what cannot be stored, or is nested more than ``levels`` deep.
+
+    It looks at all values of a level at once: a call for each took 17 ms of 64 KiB.
+    """
+    values = [value]
+    while values:
+        if UNSTORABLE.search("".join(each for each in values if type(each) is str)):
             raise ParseError("The request body holds a character that is not allowed.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
+        if not all(math.isfinite(each) for each in values if type(each) is float):
             raise ParseError("The request body holds a number that is not finite.")
-    elif isinstance(value, dict | list):
-        if levels == 0:
+        containers = [each for each in values if type(each) in CONTAINERS]
+        if containers and levels == 0:
             raise ParseError("The request body is nested too deeply.")
-        members = [*value, *value.values()] if isinstance(value, dict) else value
-        for member in members:
-            refuse_unstorable(member, levels - 1)
+        members = [each.values() for each in containers if type(each) is dict]
+        values = [*chain.from_iterable(containers), *chain.from_iterable(members)]
+        levels -= 1
 
 
 class FirstRenderer(DefaultContentNegotiation):
