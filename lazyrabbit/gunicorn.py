@@ -1,5 +1,6 @@
 """Server settings: ``gunicorn -c python:lazyrabbit.gunicorn``."""
 
+import gc
 import itertools
 import json
 import os
@@ -141,7 +142,16 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """On a laptop, send mail from a thread of the server; elsewhere that is ``make worker``."""
+    """Load all, and keep the collector of garbage from looking through it again and again.
+
+    Each large body made it do so, for 20 ms in which no other thread goes on. On a laptop, send
+    mail from a thread of the server; elsewhere that is ``make worker``.
+    """
+    from django.urls import get_resolver  # noqa: PLC0415 (needs Django, which is up now)
+
+    list(get_resolver().url_patterns)
+    gc.collect()
+    gc.freeze()
     if reload:
         from accounts.mails.sender import Sender  # noqa: PLC0415 (needs Django, which is up now)
 
