@@ -40,9 +40,10 @@ def test_nobody_changes_a_name_to_what_is_none(member, name, sentence):
 
 
 @refused
-def test_no_command_makes_an_account_with_it(name, sentence):
+@pytest.mark.parametrize("make", ["prepare", "create_user", "create_superuser"])
+def test_no_command_makes_an_account_with_it(make, name, sentence):
     with pytest.raises(ValidationError, match=sentence):
-        User.objects.create_user("ana@example.com", "testpassword123", full_name=name)
+        getattr(User.objects, make)("ana@example.com", "securepassword123", full_name=name)
     assert not User.objects.exists()
 
 
