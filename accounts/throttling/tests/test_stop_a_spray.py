@@ -4,13 +4,17 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_tasks_db.models import DBTaskResult
 
 from accounts.auth import flows as auth
 from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.management.people import describe
+from accounts.passwords import flows as passwords
 from accounts.throttling.limits import limit, network_limits
 from accounts.users.models import User
 
@@ -180,3 +184,29 @@ def test_of_60_parallel_guesses_from_60_64s_37_are_compared(race, user):
 
     assert outcomes.count(InvalidCredentials) == 37
     assert outcomes.count(TooManyAttempts) == 23
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8:1:2::1"])
+def test_more_limits_cost_a_sign_in_no_more_statements(clock, attempt, user, peer):
+    """Three networks of an IPv6 address are counted in the statement in which one is."""
+
+    def statements(password: str) -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            attempt(peer, password=password)
+        return [query["sql"].split()[0] for query in queries if "counters" in query["sql"]]
+
+    assert statements(WRONG) == ["SELECT", "INSERT"]
+    assert statements(RIGHT) == ["SELECT", "INSERT", "INSERT"]
+
+
+def test_explain_names_the_wider_network_that_is_blocked(clock, attempt, user):
+    attempt(IN_ONE_48[99])
+    for n, peer in enumerate(IN_ONE_48[:40]):
+        attempt(peer, f"p{n}@example.com")
+
+    (block,) = passwords.blocks(user)
+
+    assert describe(block) == (
+        "37 of 37 failed sign-ins of any account from 2001:db8:1::/48,"
+        " until 2026-01-01 12:01:00 UTC (SIGNIN_RATE_NETWORK)"
+    )
