@@ -213,12 +213,13 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             Event.objects.record(name, client, obj.pk)
             if not obj.is_active:
                 obj.links.all().delete()
-        for name, fields in (
-            (Name.PRIVILEGES_CHANGED, changed & set(PRIVILEGES)),
-            (Name.PROFILE_CHANGED, changed - {*PRIVILEGES, "is_active"}),
-        ):
-            if fields:
-                Event.objects.record(name, client, obj.pk, fields=sorted(fields))
+        if fields := changed & set(PRIVILEGES):
+            # Not only that it changed: a promotion is looked for, and a demotion.
+            values = {name: getattr(obj, name) for name in fields & {"is_staff", "is_superuser"}}
+            details = {"fields": sorted(fields), **values}
+            Event.objects.record(Name.PRIVILEGES_CHANGED, client, obj.pk, **details)
+        if fields := changed - {*PRIVILEGES, "is_active"}:
+            Event.objects.record(Name.PROFILE_CHANGED, client, obj.pk, fields=sorted(fields))
         if not obj.is_active:
             obj.sessions.all().revoke()
 

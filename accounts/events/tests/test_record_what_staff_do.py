@@ -59,7 +59,7 @@ def test_what_staff_do_says_who(superuser, sign_in, user):
         ("session_ended", by),
         ("account_deactivated", by),
         ("account_activated", by),
-        ("privileges_changed", {"fields": ["is_staff"], **by}),
+        ("privileges_changed", {"fields": ["is_staff"], "is_staff": True, **by}),
         ("profile_changed", {"fields": ["full_name"], **by}),
         ("password_changed", {"sessions_ended": 0, **by}),
         ("account_deleted", by),
