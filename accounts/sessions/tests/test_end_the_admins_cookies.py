@@ -73,6 +73,7 @@ def test_a_cookie_is_not_good_again_with_the_account(superuser, helper, user, en
     assert is_in(helper)
 
     end(superuser, user)
+    assert [str(cookie) for cookie in Cookie.objects.all()] == [superuser.session.session_key]
     assert not is_in(helper)
     restore(superuser, user)
 
