@@ -141,6 +141,7 @@ def put_out(user: User, client: Client) -> None:
     name = user.full_name if user.email_verified else None
     User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
     ended = user.sessions.all().revoke()
+    sessions.end_cookies_of(user)
     user.links.revocable().delete()
     Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
     mails.send_link(user, Purpose.RESET, client)
