@@ -16,7 +16,6 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event, Name
-from accounts.management import configuration
 from accounts.management.commands import doctor as command
 from accounts.throttling.models import Counter
 
@@ -127,30 +126,6 @@ def test_proxies_that_are_not_believed_or_believed_too_much(
     settings.TRUSTED_PROXIES, settings.IS_PRODUCTION = trusted, is_production
 
     assert any(line.startswith(said) for line in doctor())
-
-
-@pytest.mark.parametrize(
-    ("address", "sslmode", "mark", "said"),
-    [
-        ("", "prefer", True, "The connection to the database stays on this machine."),
-        ("127.0.0.1", "disable", True, "The connection to the database stays on this machine."),
-        ("::1", "prefer", True, "The connection to the database stays on this machine."),
-        ("8.8.8.8", "verify-full", True, "at db.example.com is encrypted and verified."),
-        ("10.0.0.7", "verify-ca", True, "at db.example.com is encrypted and verified."),
-        ("10.0.0.7", "prefer", None, "may be in the clear, with sslmode=prefer: say ?sslmode="),
-        ("fd00::7", "disable", None, "may be in the clear, with sslmode=disable: say ?sslmode="),
-        ("8.8.8.8", "prefer", False, "may be in the clear, with sslmode=prefer: say ?sslmode="),
-        ("8.8.8.8", "allow", False, "may be in the clear, with sslmode=allow: say ?sslmode="),
-        ("8.8.8.8", "require", None, "is encrypted, and not verified; anybody between"),
-    ],
-)
-def test_a_database_on_another_machine(settings, address, sslmode, mark, said):
-    settings.IS_PRODUCTION = True
-
-    found, sentence = configuration.encryption("db.example.com", address, sslmode)
-
-    assert found is mark
-    assert said in sentence
 
 
 @pytest.mark.postgresql

@@ -1,4 +1,4 @@
-"""What makes a key, a network or an address unsafe; production refuses to start with it."""
+"""What makes a key, a network, an address or a connection unsafe."""
 
 import secrets
 from ipaddress import ip_network
@@ -6,7 +6,7 @@ from string import ascii_letters, digits
 
 import pytest
 
-from accounts.management import safety
+from accounts.management import configuration, safety
 
 
 def test_random_keys_never_look_like_anything_else():
@@ -71,3 +71,27 @@ def test_a_network_that_everybody_is_in(network, is_everybody):
 )
 def test_what_crosses_a_network_without_https(url, is_in_the_clear):
     assert safety.is_in_the_clear(url) is is_in_the_clear
+
+
+@pytest.mark.parametrize(
+    ("address", "sslmode", "mark", "said"),
+    [
+        ("", "prefer", True, "The connection to the database stays on this machine."),
+        ("127.0.0.1", "disable", True, "The connection to the database stays on this machine."),
+        ("::1", "prefer", True, "The connection to the database stays on this machine."),
+        ("8.8.8.8", "verify-full", True, "at db.example.com is encrypted and verified."),
+        ("10.0.0.7", "verify-ca", True, "at db.example.com is encrypted and verified."),
+        ("10.0.0.7", "prefer", None, "may be in the clear, with sslmode=prefer: say ?sslmode="),
+        ("fd00::7", "disable", None, "may be in the clear, with sslmode=disable: say ?sslmode="),
+        ("8.8.8.8", "prefer", False, "may be in the clear, with sslmode=prefer: say ?sslmode="),
+        ("8.8.8.8", "allow", False, "may be in the clear, with sslmode=allow: say ?sslmode="),
+        ("8.8.8.8", "require", None, "is encrypted, and not verified; anybody between"),
+    ],
+)
+def test_a_database_on_another_machine(settings, address, sslmode, mark, said):
+    settings.IS_PRODUCTION = True
+
+    found, sentence = configuration.encryption("db.example.com", address, sslmode)
+
+    assert found is mark
+    assert said in sentence
