@@ -26,7 +26,7 @@ HASH = 400  # So many at most for each hash.
 ROUNDS = 10  # Of a request that can be repeated.
 MAX_BODY = 64 * 1024
 LONG_NAME = "𠀀" * 200  # Four bytes each.
-LONG_PASSWORD = "p𠀀" * 64
+LONG_PASSWORD = "".join(map(chr, range(0x20000, 0x20080)))  # Nothing in it is repeated.
 SESSIONS, EVENTS = 50, 1000
 # As long as an address may be.
 DOMAIN = ".".join("b" * 58 for _ in range(3)) + ".example.com"
@@ -35,7 +35,7 @@ from datetime import timedelta
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 from accounts.events.models import Event
-from accounts.mails.models import Link, digest
+from accounts.links.models import Link, digest
 from accounts.sessions.models import Session
 from accounts.users.models import User
 now, password = timezone.now(), make_password({password!r})

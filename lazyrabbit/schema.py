@@ -97,6 +97,11 @@ class AutoSchema(openapi.AutoSchema):
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
         return {**meta, **getattr(field, "described", {})}
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Add what the serializer says of its members together, as its fields do of each."""
+        schema = super()._map_basic_serializer(serializer, direction)
+        return {**schema, **getattr(serializer, "described", {})}
+
     def get_summary(self) -> str | None:
         """Return the first line of the docstring; the rest is the description."""
         return super().get_description().partition("\n")[0].rstrip(".") or None

@@ -56,6 +56,8 @@ class CodeField(StringField):
 
 @extend_schema_serializer(examples=PROOFS)
 class ProofSerializer(serializers.Serializer[Any]):
+    described = {"oneOf": [{"required": ["token"]}, {"required": ["code"]}]}
+
     token = StringField(required=False, help_text="What stands behind `#token=` in the link.")
     code = CodeField(required=False, help_text="The code in the same mail, in place of the token.")
     current_password = PasswordField(

@@ -188,7 +188,7 @@ def test_what_people_do_with_links(watch, client, person):
         (Purpose.UNDO, old_email, {}),
         (Purpose.RESET, old_email, {"password": PASSWORD[1:]}),
     ):
-        token = {"token": replace(person, purpose, email).renew()}
+        token = {"token": replace(person, purpose, email).renew().token}
         answer = watch(client.post, f"{API}/auth/{purpose}", token | body)
         assert answer.status_code == 200, (purpose, answer.content)
         if purpose == Purpose.VERIFY:

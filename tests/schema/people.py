@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.clients.client import Client
-from accounts.links.models import Link, Purpose
+from accounts.links.models import Link, Purpose, Secrets
 from accounts.sessions import flows as sessions
 from accounts.users.models import User
 
@@ -49,8 +49,8 @@ class Person:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens.access_token}"}
 
-    def link(self, purpose: Purpose) -> str:
-        """Return the token of a link that waits in the mailbox."""
+    def link(self, purpose: Purpose) -> Secrets:
+        """Return what a mail in the mailbox says: the token of its link, and its code."""
         is_own = purpose in (Purpose.VERIFY, Purpose.RESET)
         link = Link.objects.create(
             user=self.user,
@@ -58,7 +58,7 @@ class Person:
             email=self.user.email if is_own else fresh_address(),
             expires_at=timezone.now() + timedelta(minutes=5),
         )
-        return str(link.renew())
+        return link.renew()
 
     def truth(self, action: str, name: str, value: Any) -> Any:
         """Return what a member of the body has to be, so that what it asks for can be done.
@@ -67,8 +67,8 @@ class Person:
         """
         if action == "signin":
             return {"email": self.user.email, "password": PASSWORD}.get(name, value)
-        if name == "token":
-            return self.link(Purpose(action))
+        if name in ("token", "code"):
+            return getattr(self.link(Purpose(action)), name)
         if name in ("password", "new_password"):
             return value if value is None or is_good(value) else NEW_PASSWORD
         known = {"current_password": PASSWORD, "refresh_token": self.tokens.refresh_token}

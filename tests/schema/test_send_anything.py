@@ -79,6 +79,8 @@ def tell_the_truth(case: Any, person: Person) -> None:
         case.path_parameters = {"id": person.session_id}
     if isinstance(case.body, dict):
         action = case.path.rpartition("/")[2]
+        if "token" in case.body:  # Schemathesis tries all members together, whatever oneOf says.
+            case.body.pop("code", None)
         case.body = {name: person.truth(action, name, case.body[name]) for name in case.body}
 
 

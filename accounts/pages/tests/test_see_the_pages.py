@@ -238,7 +238,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(person, user, purpose, stat
     ana.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     User.objects.update(email=f"{'long-' * 12}@{'name-' * 12}.example.com")
     link = replace(User.objects.get(), purpose, User.objects.get().email)
-    ana.follow(f"/account/{purpose}#token={link.renew() if state == 'opened' else 'x' * 43}")
+    ana.follow(f"/account/{purpose}#token={link.renew().token if state == 'opened' else 'x' * 43}")
     for summary in ana.browser.find_elements(By.CSS_SELECTOR, "details:not([hidden]) summary"):
         summary.click()
     ana.picture(f"phone-{purpose}-{state}")
