@@ -97,6 +97,11 @@ class AutoSchema(openapi.AutoSchema):
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
         return {**meta, **getattr(field, "described", {})}
 
+    def _get_request_for_media_type(self, serializer: Any, direction: Any = "request") -> Any:
+        """Say that a body is needed also where its members are only together, as one of two."""
+        schema, is_required = super()._get_request_for_media_type(serializer, direction)
+        return schema, is_required or "oneOf" in getattr(serializer, "described", {})
+
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
         """Add what the serializer says of its members together, as its fields do of each."""
         schema = super()._map_basic_serializer(serializer, direction)
