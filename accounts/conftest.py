@@ -184,6 +184,8 @@ def race(transactional_db):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
         pytest.skip("PostgreSQL only: say DATABASE_URL=postgres://… or `make test-postgresql`")
+    if item.get_closest_marker("once") and connection.vendor == "postgresql":
+        pytest.skip("The same on SQLite: `make test` runs it")
 
 
 def postgresql_url(name: str) -> str:

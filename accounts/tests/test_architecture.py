@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ACCOUNTS = Path(__file__).parent.parent
 
 # A room imports rooms named here and nothing else of ours but errors and viewsets.

@@ -44,7 +44,7 @@ def start(port, tmp_path):
     It has SQLite whatever the tests run on, so where they run on PostgreSQL it is left out.
     """
     if connection.vendor == "postgresql":
-        pytest.skip("on SQLite in either case: `make test` runs it")
+        pytest.skip("The same on SQLite: `make test` runs it")
     started = []
 
     def start(**environment: str) -> subprocess.Popen[str]:

@@ -10,6 +10,8 @@ import pytest
 
 from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
+pytestmark = pytest.mark.once
+
 ENTRIES = {
     "manage.py": ["manage.py", "check"],
     "wsgi.py": ["-c", "import lazyrabbit.wsgi"],

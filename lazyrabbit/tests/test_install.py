@@ -11,7 +11,10 @@ import pytest
 from lazyrabbit.tests.conftest import ROOT
 
 WROTE = "Wrote a random SECRET_KEY to .env, which is private to this machine.\n"
-pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(not shutil.which("make"), reason="make is not installed"),
+]
 
 
 @pytest.fixture

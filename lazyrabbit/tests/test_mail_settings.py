@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from lazyrabbit.environment import parse_email_url, parse_mailbox
 from lazyrabbit.tests.conftest import PRODUCTION, ROOT
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("url", "host", "port", "is_ssl", "is_tls"),

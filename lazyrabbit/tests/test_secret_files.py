@@ -10,6 +10,8 @@ import pytest
 from lazyrabbit.secret_files import SECRETS
 from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
+pytestmark = pytest.mark.once
+
 KEY, OLDER = "942df02fefdcda8ca90aec659175e197", "0c2ad1e4f98b73655d1f0e4b6a97c823"
 VALUES = {
     "SECRET_KEY": KEY,

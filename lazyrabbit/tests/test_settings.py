@@ -9,6 +9,8 @@ import pytest
 
 from lazyrabbit.tests.conftest import KEPT, PRODUCTION, ROOT
 
+pytestmark = pytest.mark.once
+
 NAMES = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "lazyrabbit/options.py").read_text()))
 
 KEY = "Jp3vYx0cTq8LwZ5nRk2uHs7dGb4mAf9eCi6oWy1xVt"

@@ -11,11 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
-pytestmark = pytest.mark.skipif(
-    connection.vendor == "postgresql", reason="on SQLite in either case: `make test` runs it"
-)
+pytestmark = pytest.mark.once
 ROOT = Path(__file__).parent.parent.parent
 SIGN_UP = """
 import json, os, sys
