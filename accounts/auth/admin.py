@@ -51,11 +51,14 @@ class AdminSite(admin.AdminSite):
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the form, or a page that says to wait."""
+        before = request.session.session_key
         try:
             response = super().login(request, extra_context)
         except TooManyAttempts as error:
             return self.wait(request, error)
         if is_done(request, response):
+            if request.session.session_key == before:
+                request.session.cycle_key()  # Django does not where the same person went on.
             request.session.set_expiry(None)  # It is a new one, also where one went on.
             return self.stay_in(request, response)
         return response

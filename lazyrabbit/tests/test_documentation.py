@@ -93,10 +93,11 @@ def test_the_admin_is_found_without_its_slash(client):
 
 
 def promises() -> list[tuple[str, str]]:
-    """Return each test that SECURITY.md names, and the file in which it says that it is."""
-    named = re.findall(r"\[`(test_\w+)`\]\(([\w/.]+)\)", (ROOT / "SECURITY.md").read_text())
-    assert named
-    return named
+    """Return each test that the pages on security name, and the file where they say it is."""
+    texts = [(ROOT / page).read_text() for page in ("SECURITY.md", "docs/security.md")]
+    found = [re.findall(r"\[`(test_\w+)`\]\((?:\.\./)?([\w/.]+)\)", text) for text in texts]
+    assert all(found)
+    return sorted({promise for promises in found for promise in promises})
 
 
 @pytest.mark.parametrize(("test", "file"), promises())

@@ -192,3 +192,18 @@ def test_a_preflight_is_answered(client):
     assert answer.status_code == 200
     assert "PATCH" in answer.headers["Access-Control-Allow-Methods"]
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize(
+    "folder", ["/static/", "/static/admin/", "/static/pages", "/.git/", "/docs/x"]
+)
+def test_no_folder_is_listed(client, folder):
+    assert_problem(client.get(folder), 404, "not_found")
+
+
+@pytest.mark.parametrize("address", ["/docs", "/admin/login/", "/api/v1/users/me", "/api/health"])
+def test_trace_is_answered_nowhere(client, address):
+    answer = client.generic("TRACE", address, headers={"X-Secret": "secret"})
+
+    assert answer.status_code in (401, 405)
+    assert b"secret" not in answer.content

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import bcrypt
 import pytest
 import time_machine
@@ -226,3 +228,8 @@ def test_parallel_sign_ins_keep_the_limit_of_sessions(race, user, settings, test
 
     assert Session.objects.live().count() == 3
     assert Session.objects.count() == 12
+
+
+def test_a_password_is_good_until_it_is_changed(client, user, test_user_data):
+    with time_machine.travel(user.created_at + timedelta(days=3650)):
+        assert client.post(URL, test_user_data).status_code == 200

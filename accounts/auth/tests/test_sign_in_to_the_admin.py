@@ -1,4 +1,5 @@
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
@@ -81,3 +82,46 @@ def test_an_empty_form_counts_against_nobody(browser, root, empty):
     for _ in range(10):
         assert browser.post(LOGIN, form).status_code == 200
     assert not Counter.objects.exists()
+
+
+def test_a_new_sign_in_to_the_admin_has_a_new_cookie(browser, root):
+    browser.cookies[settings.SESSION_COOKIE_NAME] = fixed = "a" * 32
+    cookies = [fixed]
+
+    for _ in range(2):
+        assert browser.post(LOGIN, CREDENTIALS).status_code == 302
+        cookies.append(browser.cookies[settings.SESSION_COOKIE_NAME].value)
+
+    assert len(set(cookies)) == 3
+    assert len(cookies[-1]) == 32
+    for old in cookies[:2]:
+        thief = Client()
+        thief.cookies[settings.SESSION_COOKIE_NAME] = old
+        assert thief.get(reverse("admin:index")).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "javascript:alert(1)",
+        "/\\evil.example",
+        "\t//e.e",
+    ],
+)
+def test_a_sign_in_leads_to_no_other_host(browser, root, elsewhere):
+
+    answer = browser.post(LOGIN, CREDENTIALS | {"next": elsewhere})
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/accounts/profile/")
+
+
+def test_the_admin_keeps_nothing_in_the_browser_after_the_sign_out(superuser):
+    page = superuser.get(reverse("admin:accounts_user_changelist"))
+    assert "no-store" in page.headers["Cache-Control"]
+
+    answer = superuser.post(reverse("admin:logout"))
+
+    assert answer.cookies[settings.SESSION_COOKIE_NAME].value == ""
+    assert answer.cookies[settings.SESSION_COOKIE_NAME]["max-age"] == 0

@@ -18,6 +18,10 @@ def createsuperuser(monkeypatch):
     return createsuperuser
 
 
+def test_no_account_is_there_before_somebody_makes_one():
+    assert not User.objects.exists()
+
+
 def test_the_first_staff_account_is_made_on_the_command_line(createsuperuser):
     createsuperuser("Root@Example.com", "securepassword123")
 
