@@ -125,6 +125,9 @@ bench-instructions: $(RUNS) $(PEERS)  ## Count what a request takes, ours or ARG
 bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes some minutes.
 	@$(BIN)/python -m bench.flood $(ARGS)
 
+bench-crowd: $(RUNS)  ## Measure a crowd that signs in at once, and a bystander of a flood.
+	@$(BIN)/python -m bench.crowd $(ARGS)
+
 bench-equal-time: $(RUNS)  ## Measure whether the time of an answer tells who has an account.
 	@$(BIN)/python -m bench.equal_time $(ARGS)
 

@@ -31,8 +31,11 @@ from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
 
 PRODUCTION_COST = BcryptSHA256Hasher.rounds
-# A race of many threads is about its rows: it must not be decided by who finds the queue full.
-ROOMY_POOL = hashing_pool.HashingPool(threads=4, queue=1000)
+# A race of many threads is about its rows: it must not be decided by who would wait too long.
+ROOMY_POOL = hashing_pool.HashingPool(threads=4, patience=300)
+
+
+settings.CONNECTIONS = 40  # Nor by who finds a connection: only servers have few of them.
 
 
 class DocumentedClient(APIClient):
@@ -58,7 +61,7 @@ def cheap_hasher(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def roomy_pool(monkeypatch):
-    """The real pool with a queue that no test fills by accident."""
+    """The real pool with a patience that no test exhausts by accident."""
     monkeypatch.setattr(hashing_pool, "pool", ROOMY_POOL)
 
 
@@ -211,7 +214,7 @@ class Node:
             "PATH": os.environ["PATH"],
             "PORT": str(self.port),
             "SECRET_KEY": settings.SECRET_KEY,
-            "HASHING_QUEUE": "1000",
+            "HASHING_WAIT_SECONDS": "300",
             "TRUSTED_PROXIES": "127.0.0.0/8",
             "PYTHON_DOTENV_DISABLED": "1",
             "DATABASE_URL": postgresql_url(connection.settings_dict["NAME"]),

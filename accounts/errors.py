@@ -89,12 +89,15 @@ class TooManyAttempts(Throttled):
 
 
 class Overloaded(APIException):
-    """More passwords are waiting to be hashed than can be within about a second."""
+    """More passwords are waiting to be hashed than can be within ``HASHING_WAIT_SECONDS``."""
 
     status_code = 503
-    default_detail = _("Too many people are signing in right now, try again in a second.")
+    default_detail = _("Too many people are signing in right now, try again later.")
     default_code = "overloaded"
-    wait = 1  # In seconds, sent as Retry-After.
+
+    def __init__(self, wait: int = 1) -> None:
+        super().__init__()
+        self.wait = wait  # Whole seconds, sent as Retry-After.
 
 
 class FieldError(ValidationError):

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 GUNICORN = [sys.executable, "-m", "gunicorn", "--log-level", "error"]
 JSON = {"Content-Type": "application/json", "X-Forwarded-Proto": "https"}  # As from a proxy.
 PASSWORD = "correct horse battery staple"  # noqa: S105 (of users who live for a minute)
+KEPT = ("PATH", "HASHING_WAIT_SECONDS")
 LIMITS = (
     "SIGNIN_RATE_ACCOUNT_NETWORK",
     "SIGNIN_RATE_ACCOUNT",
@@ -38,7 +39,7 @@ def environment(database_url: str) -> dict[str, str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     return {
-        **{name: os.environ[name] for name in ("PATH", "HASHING_QUEUE") if name in os.environ},
+        **{name: os.environ[name] for name in KEPT if name in os.environ},
         **dict.fromkeys(LIMITS, "1000000/1m"),
         "ENVIRONMENT": "production",
         "EMAIL_URL": "smtp://127.0.0.1",
@@ -78,10 +79,12 @@ class Service:
         self.started_in = 0.0  # Seconds until its first answer.
 
     def request(
-        self, method: str, path: str, body: Any = None, token: str = ""
+        self, method: str, path: str, body: Any = None, token: str = "", address: str = ""
     ) -> tuple[int, bytes, float]:
         """Return the status, the body, and after how many seconds to come back."""
         headers = {**JSON, **({"Authorization": f"Bearer {token}"} if token else {})}
+        if address:
+            headers["X-Forwarded-For"] = address
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as server:
             server.request(method, path, json.dumps(body) if body else None, headers)
             answer = server.getresponse()
@@ -89,14 +92,17 @@ class Service:
             return answer.status, answer.read(), wait
 
     def call(
-        self, method: str, path: str, body: Any = None, token: str = ""
+        self, method: str, path: str, body: Any = None, token: str = "", address: str = ""
     ) -> tuple[int, Any, float]:
         """Do the same with a path under our API, and return the body read as JSON."""
-        status, content, wait = self.request(method, f"/api/v1{path}", body, token)
+        status, content, wait = self.request(method, f"/api/v1{path}", body, token, address)
         return status, json.loads(content) if content else None, wait
 
-    def sign_in(self, email: str, password: str = PASSWORD) -> tuple[int, Any, float]:
-        return self.call("POST", "/auth/signin", {"email": email, "password": password})
+    def sign_in(
+        self, email: str, password: str = PASSWORD, address: str = ""
+    ) -> tuple[int, Any, float]:
+        body = {"email": email, "password": password}
+        return self.call("POST", "/auth/signin", body, address=address)
 
 
 @contextmanager

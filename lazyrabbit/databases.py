@@ -12,7 +12,7 @@ STATEMENT = 0 if UNBOUNDED.intersection(sys.argv[1:2]) else 3000
 
 
 def bounded(database: DBConfig) -> DBConfig:
-    """Return the settings of a database, whose connection each thread keeps."""
+    """Return the settings of a database, whose connections stay open."""
     is_sqlite = database["ENGINE"] == "django.db.backends.sqlite3"
     return {**(sqlite(database) if is_sqlite else postgresql(database)), "CONN_MAX_AGE": None}
 

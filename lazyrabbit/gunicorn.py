@@ -33,7 +33,8 @@ worker_class = "gthread"
 threads = settings.THREADS
 reload = not settings.IS_PRODUCTION
 workers = settings.WORKERS
-graceful_timeout = 20  # Seconds that a request has to end when its worker is told to stop.
+# Seconds that a request has to end when its worker is told to stop: it may wait for a hash.
+graceful_timeout = max(20, settings.HASHING_WAIT_SECONDS + 5)
 keepalive = 5
 # A worker is replaced now and then, not all at once, so that nothing that leaks grows for ever.
 max_requests, max_requests_jitter = (0, 0) if reload else (200_000, 50_000)

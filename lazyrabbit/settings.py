@@ -44,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "lazyrabbit.middleware.HTTPSMiddleware",
     "lazyrabbit.middleware.WellFormedMiddleware",
+    "accounts.users.middleware.HashingMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,9 +108,12 @@ USE_TZ = True
 # The processes of a node, and in each the threads that answer requests.
 CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 WORKERS = CORES if IS_PRODUCTION else 1
-THREADS = 8
+# Most of them wait for a hash in a crowd of sign-ins, which costs little; so many never do.
+THREADS, READING_THREADS = 256, 64
 
-# The database. ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
+# The database, with so many connections for the threads of a worker to share.
+# ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
+CONNECTIONS = 5
 DATABASES = {"default": databases.bounded(DATABASE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -122,8 +126,8 @@ PASSWORD_HASHERS = [
     "accounts.users.hashers.ImportedBcryptHasher",
 ]
 # Together the workers hash on every core; two threads each, since connections fall to the workers
-# unevenly, and one that has none leaves its core to the other. At most half of all threads hash.
-HASHING_THREADS = min(max(2, CORES // WORKERS), THREADS // 2)
+# unevenly, and one that has none leaves its core to the other.
+HASHING_THREADS = max(2, CORES // WORKERS)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.passwords.policy.MinimumLengthValidator"},
     {"NAME": "accounts.passwords.policy.MaximumLengthValidator"},

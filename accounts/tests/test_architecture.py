@@ -44,6 +44,7 @@ LAYERS = {
     "serializers": {"models"},
     "authentication": {"models", "flows"},
     "throttles": {"models", "flows"},
+    "middleware": {"models", "flows"},
     "views": {"models", "flows", "serializers", "authentication", "throttles"},
     "admin": {"models", "flows"},
 }
@@ -59,7 +60,10 @@ NOUNS = {
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},
     "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": {"models"}},
 }
-MAY_SEE_A_REQUEST = {"views", "admin", "authentication", "throttles", "addresses", "client"}
+MAY_SEE_A_REQUEST = {
+    *("views", "admin", "authentication", "throttles", "middleware"),
+    *("addresses", "client"),
+}
 
 MODULES = [
     path

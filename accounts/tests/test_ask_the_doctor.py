@@ -219,12 +219,12 @@ def test_a_web_server_that_is_down_may_run_elsewhere(report, settings):
 
 
 @pytest.mark.postgresql
-def test_more_threads_than_the_database_has_connections(doctor, settings):
+def test_workers_need_more_connections_than_the_database_has(doctor, settings):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('port'), current_setting('max_connections')::int")
         port, connections = cursor.fetchone()
-    settings.WORKERS = connections // settings.THREADS + 1
-    number = settings.WORKERS * settings.THREADS + 1
+    settings.WORKERS = connections // settings.CONNECTIONS + 1
+    number = settings.WORKERS * settings.CONNECTIONS + 1
 
     said = doctor()
 

@@ -109,7 +109,8 @@ def failures_counted(
     except failure:
         raise
     except BaseException:
-        if connection.is_usable():  # One that just broke would have to be waited for again.
+        # One that just broke would have to be waited for again; one that was given back did not.
+        if connection.connection is None or connection.is_usable():
             give_back(limits)
         raise
     give_back(limits)

@@ -11,6 +11,8 @@ from psycopg import IsolationLevel, errors
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
+from lazyrabbit.connections import SharedConnections
+
 Result = TypeVar("Result")
 
 
@@ -50,13 +52,14 @@ class Validation(BaseDatabaseValidation):
         ]
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
-    """Each thread keeps its connection, and has another one as soon as anything is odd about it."""
+class DatabaseWrapper(SharedConnections, base.DatabaseWrapper):
+    """Threads share a few connections, and one is replaced as soon as anything is odd about it."""
 
     validation_class = Validation
 
+    isolation_level = IsolationLevel.READ_COMMITTED
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> BoundedConnection:
-        self.isolation_level = IsolationLevel.READ_COMMITTED
         seconds = conn_params.pop("answer_timeout")
         connection = BoundedConnection.connect(**conn_params)
         connection.seconds = seconds

@@ -8,12 +8,22 @@ from typing import Any
 
 from django.db.backends.sqlite3 import base
 
+from lazyrabbit.connections import SharedConnections
+
 # To close a file ends every lock that the process holds on it, so nothing is opened meanwhile.
 creating = Lock()
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(SharedConnections, base.DatabaseWrapper):
     """SQLite gives the files beside it, ``-wal`` and ``-shm``, the permissions of the database."""
+
+    def is_shared(self) -> bool:
+        return super().is_shared() and not self.is_in_memory_db()
+
+    def reset(self) -> None:
+        super().reset()
+        # Django keeps it beside the connection.
+        self.transaction_mode = self.settings_dict["OPTIONS"].get("transaction_mode")
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         if not self.is_in_memory_db():

@@ -17,7 +17,7 @@ KEY = "Jp3vYx0cTq8LwZ5nRk2uHs7dGb4mAf9eCi6oWy1xVt"
 
 PRINT = """
 import lazyrabbit.settings as s
-print(s.ALLOWED_HOSTS, s.DEBUG, s.HASHING_THREADS, s.HASHING_QUEUE, s.THREADS)
+print(s.ALLOWED_HOSTS, s.DEBUG, s.HASHING_THREADS, s.THREADS, s.READING_THREADS)
 """
 
 
@@ -41,11 +41,11 @@ def test_an_empty_environment_will_do():
     assert "False" in loaded.stdout
 
 
-def test_in_production_two_sign_ins_hash_at_once_and_half_of_the_threads_stay_free():
-    hashing, waiting, threads = map(int, load(**PRODUCTION).stdout.split()[-3:])
+def test_in_production_two_sign_ins_hash_at_once_and_a_quarter_of_the_threads_stays_free():
+    hashing, threads, reading = map(int, load(**PRODUCTION).stdout.split()[-3:])
 
     assert hashing == 2
-    assert hashing + waiting == threads // 2
+    assert reading == threads // 4
 
 
 def test_the_readme_the_example_and_the_settings_name_the_same_variables():

@@ -174,7 +174,7 @@ class Cluster:
             "EMAIL_URL": f"file://{self.mails}",
             "EMAIL_FROM": "accounts@example.com",
             "EMAIL_VERIFICATION": "none",
-            "HASHING_QUEUE": "16",  # Nobody is told 503 for another reason than the fault.
+            "HASHING_WAIT_SECONDS": "300",  # Nobody is told 503 for another reason than the fault.
             "DATABASE_URL": self.database.url,
         }
         self.manage("migrate", "--verbosity", "0")

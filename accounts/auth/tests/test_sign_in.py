@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 import bcrypt
 import pytest
@@ -135,8 +136,8 @@ def test_every_kind_of_failure_costs_one_hash(client, user, kind, hashes, test_u
 
 @pytest.mark.parametrize("path", [URL, "/api/v1/auth/signup"])
 def test_who_is_turned_away_by_a_flood_has_not_failed(client, user, path, monkeypatch):
-    pool = hashing_pool.HashingPool(threads=1, queue=0)
-    pool.places.acquire()
+    pool = hashing_pool.HashingPool(threads=1, patience=0)
+    pool.running = 1
     monkeypatch.setattr(hashing_pool, "pool", pool)
     body = {"email": "new@example.com", "password": "testpassword123"}
 
@@ -147,9 +148,10 @@ def test_who_is_turned_away_by_a_flood_has_not_failed(client, user, path, monkey
 
 
 def test_a_place_that_is_taken_after_all_is_no_failure_either(client, user, monkeypatch):
-    pool = hashing_pool.HashingPool(threads=1, queue=0)
+    pool = hashing_pool.HashingPool(threads=1, patience=0)
     monkeypatch.setattr(hashing_pool, "pool", pool)
-    monkeypatch.setattr(pool, "refuse_if_full", pool.places.acquire)  # Free, until just now.
+    is_taken = partial(setattr, pool, "running", 1)
+    monkeypatch.setattr(pool, "refuse_if_full", is_taken)  # Free, until just now.
     body = {"email": "test@example.com", "password": "wrongpassword123"}
 
     assert client.post(URL, body).status_code == 503
@@ -157,8 +159,8 @@ def test_a_place_that_is_taken_after_all_is_no_failure_either(client, user, monk
 
 
 def test_a_flood_is_refused_without_a_query(client, monkeypatch, django_assert_num_queries):
-    pool = hashing_pool.HashingPool(threads=1, queue=0)
-    pool.places.acquire()
+    pool = hashing_pool.HashingPool(threads=1, patience=0)
+    pool.running = 1
     monkeypatch.setattr(hashing_pool, "pool", pool)
 
     with django_assert_num_queries(0):

@@ -159,8 +159,8 @@ def connections() -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute(CONNECTIONS)
         server_pid, room = cursor.fetchone()
-    needed = settings.WORKERS * settings.THREADS + 1
-    parts = f"{settings.WORKERS} workers of {settings.THREADS} threads, and one to send mail"
+    needed = settings.WORKERS * settings.CONNECTIONS + 1
+    parts = f"{settings.CONNECTIONS} for each of {settings.WORKERS} workers, and one to send mail"
     if server_pid != pid:  # Who made this connection is not who answers it.
         yield True, "A pooler stands before PostgreSQL: how many connections it has is its setting."
     elif needed > room:

@@ -1,0 +1,173 @@
+"""Who waits for a hash, in which order, and who is refused instead."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Event
+from time import sleep
+from typing import Any
+
+import pytest
+
+from accounts.errors import Overloaded
+from accounts.users import hashing_pool
+from accounts.users.hashing_pool import Asker, HashingPool, Lines, Ticket, asker
+
+SECONDS = 30  # After which a test fails instead of hanging.
+
+
+class Crowd:
+    """Requests that wait for a pool's only thread, and the order in which they had their turn."""
+
+    def __init__(self, pool: HashingPool) -> None:
+        self.pool, self.requests = pool, ThreadPoolExecutor(32)
+        self.turns: list[str] = []
+
+    def send(self, network: str, name: str = "", *, has_hashed: bool = False) -> Any:
+        """Let a request wait for its hash, and return once it does."""
+
+        def request() -> str:
+            who = Asker(lambda: network)
+            who.has_hashed = has_hashed
+            asker.set(who)
+            return self.pool.run(self.take_turn, name or network)
+
+        length = self.pool.lines.length
+        sent = self.requests.submit(copy_context().run, request)
+        while self.pool.lines.length == length and not sent.done():
+            sleep(0.001)
+        return sent
+
+    def take_turn(self, name: str) -> str:
+        self.turns.append(name)
+        return name
+
+
+@pytest.fixture
+def crowd():
+    """Give a crowd whose pool is busy until ``crowd.let_go()``."""
+    crowd: Any = Crowd(HashingPool(threads=1, patience=SECONDS, places=8))
+    started, finish = Event(), Event()
+
+    def hash_for_long() -> None:
+        started.set()
+        assert finish.wait(SECONDS)
+
+    with crowd.requests:
+        crowd.requests.submit(crowd.pool.run, hash_for_long)
+        assert started.wait(SECONDS)
+        crowd.let_go = finish.set
+        yield crowd
+        finish.set()
+
+
+def test_networks_take_turns(crowd):
+    sent = [crowd.send("flood", f"flood {turn}") for turn in range(4)]
+    sent += [crowd.send("ana"), crowd.send("ben", "ben 0"), crowd.send("ben", "ben 1")]
+
+    crowd.let_go()
+
+    assert [request.result() for request in sent][-3:] == ["ana", "ben 0", "ben 1"]
+    assert crowd.turns == ["flood 0", "ana", "ben 0", "flood 1", "ben 1", "flood 2", "flood 3"]
+
+
+def test_a_request_that_has_waited_goes_on_before_others_of_its_network(crowd):
+    sent = [crowd.send("flood", "flood 0"), crowd.send("ana")]
+    sent.append(crowd.send("flood", "second hash", has_hashed=True))
+
+    crowd.let_go()
+
+    assert {request.result() for request in sent} == {"flood 0", "ana", "second hash"}
+    assert crowd.turns == ["second hash", "ana", "flood 0"]
+
+
+def test_what_comes_before_is_counted_as_it_then_comes():
+    def number(name: str) -> Ticket:
+        return Ticket(lambda: name, Future())
+
+    lines = Lines()
+    for network in ["flood"] * 5 + ["ana"]:
+        lines.add(network, number(network), first=False)
+
+    assert lines.before("ben", first=False) == 2
+    assert lines.before("ana", first=False) == 1 + 2
+    assert lines.before("flood", first=False) == 5 + 1
+    assert lines.before("flood", first=True) == 1
+
+
+def test_who_would_wait_too_long_is_refused_at_once_and_the_others_get_their_hash(crowd):
+    pool = crowd.pool
+    sent = [crowd.send("flood") for _ in range(3)]
+    pool.patience, pool.seconds = 3, 1  # Three wait for three seconds; a fourth would for four.
+
+    refused = crowd.send("flood").exception(SECONDS)
+    sent.append(crowd.send("ana"))  # After one that hashes and one of the flood.
+    crowd.let_go()
+
+    assert isinstance(refused, Overloaded)
+    assert 4 <= refused.wait <= 4 + 2
+    assert [request.result() for request in sent] == ["flood"] * 3 + ["ana"]
+    assert pool.lines.length == 0
+
+
+def test_with_every_place_taken_the_network_with_most_of_them_makes_room(crowd):
+    ben = crowd.send("ben")
+    flood = [crowd.send("flood") for _ in range(7)]
+    refused = crowd.send("flood").exception(SECONDS)
+    ana = crowd.requests.submit(copy_context().run, lambda: asked(crowd, "ana"))
+    evicted = flood.pop().exception(SECONDS)
+    crowd.let_go()
+
+    assert isinstance(refused, Overloaded)
+    assert isinstance(evicted, Overloaded)
+    assert (ana.result(), ben.result()) == ("ana", "ben")
+    assert [request.result() for request in flood] == ["flood"] * 6
+
+
+def asked(crowd: Crowd, network: str) -> str:
+    asker.set(Asker(lambda: network))
+    return crowd.pool.run(crowd.take_turn, network)
+
+
+def test_a_hash_whose_turn_comes_too_late_is_not_computed(crowd):
+    crowd.pool.patience, crowd.pool.seconds = 0.05, 0.001
+
+    late = crowd.send("ana").exception(SECONDS)
+    crowd.let_go()
+
+    assert isinstance(late, Overloaded)
+    assert crowd.pool.run(crowd.take_turn, "next") == "next"
+    assert crowd.turns == ["next"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "2001:db8::/64")],
+)
+def test_a_request_waits_in_the_line_of_its_network(client, user, monkeypatch, address, network):
+    asked_for = []
+    pool = HashingPool(threads=1, patience=SECONDS)
+    add = pool.lines.add
+    monkeypatch.setattr(hashing_pool, "pool", pool)
+    monkeypatch.setattr(
+        pool.lines,
+        "add",
+        lambda name, *args, **how: asked_for.append(name) or add(name, *args, **how),
+    )
+    body = {"email": "test@example.com", "password": "testpassword123"}
+
+    answer = client.post("/api/v1/auth/signin", body, REMOTE_ADDR=address)
+
+    assert answer.status_code == 200
+    assert asked_for == [network]
+
+
+def test_a_command_hashes_in_a_line_of_its_own(crowd):
+    flood = [crowd.send("flood") for _ in range(2)]
+    command = crowd.requests.submit(crowd.pool.run, crowd.take_turn, "command")
+    while crowd.pool.lines.length < 3:
+        sleep(0.001)
+    crowd.let_go()
+
+    assert [request.result() for request in [*flood, command]] == ["flood", "flood", "command"]
+    assert crowd.turns == ["flood", "command", "flood"]
