@@ -71,7 +71,7 @@ REAUTHENTICATION_MINUTES = env.int(
 
 # Passwords.
 BREACHED_PASSWORDS = env.breached_passwords("BREACHED_PASSWORDS", "")
-HASHING_WAIT_SECONDS = env.int("HASHING_WAIT_SECONDS", 30, validate=check.Range(0, 300))
+HASHING_WAIT_SECONDS = env.int("HASHING_WAIT_SECONDS", 40, validate=check.Range(0, 300))
 
 # Who may sign up.
 SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))
