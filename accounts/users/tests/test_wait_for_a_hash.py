@@ -7,12 +7,17 @@ from time import sleep
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.errors import Overloaded
 from accounts.users import hashing_pool
 from accounts.users.hashing_pool import Asker, HashingPool, Lines, Ticket, asker
 
 SECONDS = 30  # After which a test fails instead of hanging.
+OTHERS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 class Crowd:
@@ -171,3 +176,27 @@ def test_a_command_hashes_in_a_line_of_its_own(crowd):
 
     assert [request.result() for request in [*flood, command]] == ["flood", "flood", "command"]
     assert crowd.turns == ["flood", "command", "flood"]
+
+
+@pytest.mark.postgresql
+def test_a_crowd_gets_in_while_others_read_and_the_connections_stay_few(start_node):
+    """The server hashes at its full cost, so the crowd waits for seconds."""
+    body = {"email": "test@example.com", "password": "testpassword123"}
+    node = start_node(THROTTLING="false")  # All of them are one person, in one network.
+    assert node.post("/api/v1/auth/signup", body)[0] == 201
+    token = node.post("/api/v1/auth/signin", body)[1]["access_token"]
+
+    with ThreadPoolExecutor(40) as people:
+        sent = [people.submit(node.post, "/api/v1/auth/signin", body) for _ in range(40)]
+        while not any(one.done() for one in sent):
+            reads = [node.send("GET", "/api/v1/users/me", token=token)[0] for _ in range(5)]
+        waiting = [one for one in sent if not one.done()]
+        with connection.cursor() as cursor:
+            cursor.execute(OTHERS)
+            (connections,) = cursor.fetchone()
+        statuses = [one.result()[0] for one in sent]
+
+    assert reads == [200] * 5
+    assert len(waiting) > 8  # As many threads as a worker had when each kept a connection.
+    assert connections <= 5  # CONNECTIONS, as the server has it.
+    assert statuses == [200] * 40
