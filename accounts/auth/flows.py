@@ -184,7 +184,12 @@ def authenticate(email: str, password: str, client: Client) -> User:
         Event.objects.record(Name.SIGNIN_BLOCKED, client, owner(email), limit=limit_name)
 
     limits = signin_limits(email, client.network)
-    with throttling.failures_counted(limits, InvalidCredentials, report):
+    throttling.refuse_if_reached(limits, report)
+    # Counted only when it is their turn: the right passwords of one network may wait together.
+    with (
+        hashing_pool.pool.turn(),
+        throttling.failures_counted(limits, InvalidCredentials, report),
+    ):
         # An account that is not there has no password, and says so in the time of any other.
         user = User.objects.filter(email=email).first() or User()
         if not user.check_password(password):

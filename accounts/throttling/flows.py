@@ -60,6 +60,9 @@ def take(limits: Iterable[Limit], report: Report) -> None:
 
 
 def refuse_if_reached(limits: list[Limit], report: Report) -> None:
+    """Raise TooManyAttempts if one of the limits is reached, and count nothing."""
+    if not settings.THROTTLING:
+        return
     reached, now = [tally for tally in tallies(limits) if tally.is_reached], timezone.now()
     if reached:
         for limit, counter in reached:

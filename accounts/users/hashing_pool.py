@@ -4,19 +4,20 @@ The networks that wait take turns, so that a flood from one makes people elsewhe
 hashes at most.
 """
 
-import contextlib
 import os
 import random
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from math import ceil
+from queue import SimpleQueue
 from threading import Lock
 from time import thread_time
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import connections
@@ -47,11 +48,35 @@ COMMAND = Asker(lambda: "command")  # Whatever hashes outside of a request share
 asker: ContextVar[Asker] = ContextVar("asker", default=COMMAND)
 
 
-class Ticket(NamedTuple):
+class Ticket:
     """A hash that waits for its turn, and where its result is expected."""
 
-    function: Callable[[], Any]
-    result: Future[Any]
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function, self.result = function, Future[Any]()
+
+    def use(self) -> int:
+        """Compute it, and return how many hashes that were."""
+        try:
+            self.result.set_result(self.function())
+        except BaseException as error:  # noqa: BLE001 (whatever it is, the request waits for it)
+            self.result.set_exception(error)
+        return 1
+
+
+class Turn(Ticket):
+    """A place that a request keeps for a while, for whatever it hashes then."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.tickets: SimpleQueue[Ticket | None] = SimpleQueue()
+
+    def use(self) -> int:
+        """Compute what the request asks for, until it needs no more."""
+        super().use()
+        return sum(ticket.use() for ticket in iter(self.tickets.get, None))
+
+
+held: ContextVar[Turn | None] = ContextVar("held", default=None)
 
 
 class Lines:
@@ -118,7 +143,7 @@ def lower_priority() -> None:
     get no more than their number of threads.
     """
     if sys.platform == "linux":
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             this_thread = 0
             niceness = os.getpriority(os.PRIO_PROCESS, this_thread) + NICENESS
             os.setpriority(os.PRIO_PROCESS, this_thread, niceness)
@@ -185,9 +210,35 @@ class HashingPool:
         Raises Overloaded: at once if the wait would be too long, or when it has become so. Who
         waits holds no connection to the database, except in a transaction.
         """
+        ticket = Ticket(partial(function, *args, **kwargs))
+        if turn := held.get():
+            give_connections_back()
+            turn.tickets.put(ticket)
+            result: Result = ticket.result.result()
+        else:
+            result = self.queue(ticket)
+        return result
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn, and keep it for what is hashed inside.
+
+        So what is counted inside is not counted while it waits. Raises what ``run`` raises.
+        """
+        turn = Turn()
+        self.queue(turn)
+        token = held.set(turn)
+        try:
+            yield
+        finally:
+            held.reset(token)
+            turn.tickets.put(None)
+
+    def queue(self, ticket: Ticket) -> Any:
+        """Let the ticket wait in its line, and return its result."""
         give_connections_back()
         who = asker.get()
-        network, ticket = who.find_network(), Ticket(partial(function, *args, **kwargs), Future())
+        network = who.find_network()
         with self.lock:
             # What has waited once goes on first: refused now, its first hash was in vain.
             if not who.has_hashed:
@@ -195,13 +246,13 @@ class HashingPool:
             self.threads.submit(self.hash_next)
             self.lines.add(network, ticket, first=who.has_hashed)
             QUEUED.inc()
-        result: Result = self.result(network, ticket)
+        result = self.result(network, ticket)
         who.has_hashed = who is not COMMAND
         return result
 
     def result(self, network: str, ticket: Ticket) -> Any:
         """Wait for the result. Raises Overloaded when the turn does not come in time."""
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             return ticket.result.result(self.patience or None)
         with self.lock:
             if self.lines.remove(network, ticket):
@@ -219,10 +270,11 @@ class HashingPool:
         QUEUED.dec()
         started = thread_time()
         with RUNNING.track_inprogress():
-            settle(ticket)
+            number = ticket.use()
         with self.lock:
             self.running -= 1
-            self.seconds += WEIGHT * (thread_time() - started - self.seconds)
+            if number:
+                self.seconds += WEIGHT * ((thread_time() - started) / number - self.seconds)
 
 
 def give_connections_back() -> None:
@@ -230,13 +282,6 @@ def give_connections_back() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
-
-
-def settle(ticket: Ticket) -> None:
-    try:
-        ticket.result.set_result(ticket.function())
-    except BaseException as error:  # noqa: BLE001 (whatever it is, the request waits for it)
-        ticket.result.set_exception(error)
 
 
 def overloaded(wait: float) -> Overloaded:

@@ -1,6 +1,6 @@
 """Who waits for a hash, in which order, and who is refused instead."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Event
 from time import sleep
@@ -87,7 +87,7 @@ def test_a_request_that_has_waited_goes_on_before_others_of_its_network(crowd):
 
 def test_what_comes_before_is_counted_as_it_then_comes():
     def number(name: str) -> Ticket:
-        return Ticket(lambda: name, Future())
+        return Ticket(lambda: name)
 
     lines = Lines()
     for network in ["flood"] * 5 + ["ana"]:
@@ -200,3 +200,56 @@ def test_a_crowd_gets_in_while_others_read_and_the_connections_stay_few(start_no
     assert len(waiting) > 8  # As many threads as a worker had when each kept a connection.
     assert connections <= 5  # CONNECTIONS, as the server has it.
     assert statuses == [200] * 40
+
+
+def test_a_turn_is_kept_for_all_that_is_hashed_in_it(crowd):
+    def request() -> list[str]:
+        asker.set(Asker(lambda: "ana"))
+        with crowd.pool.turn():
+            return [crowd.pool.run(crowd.take_turn, f"ana {number}") for number in range(2)]
+
+    ana = crowd.requests.submit(copy_context().run, request)
+    while not crowd.pool.lines.length:
+        sleep(0.001)
+    ben = crowd.send("ben")
+    crowd.let_go()
+
+    assert (ana.result(), ben.result()) == (["ana 0", "ana 1"], "ben")
+    assert crowd.turns == ["ana 0", "ana 1", "ben"]
+    assert crowd.pool.run(crowd.take_turn, "next") == "next"
+
+
+def test_a_turn_in_which_all_fails_goes_to_the_next_one(crowd):
+    crowd.let_go()
+    seconds = crowd.pool.seconds
+
+    with pytest.raises(ValueError, match="limit"), crowd.pool.turn():
+        raise ValueError("limit")
+    with pytest.raises(ZeroDivisionError), crowd.pool.turn():
+        crowd.pool.run(lambda: 1 / 0)
+
+    assert crowd.pool.run(crowd.take_turn, "next") == "next"
+    assert crowd.pool.seconds <= seconds
+
+
+@pytest.mark.postgresql
+def test_right_passwords_of_one_network_wait_together_whatever_the_limit(start_node):
+    body = {"email": "test@example.com", "password": "testpassword123"}
+    node = start_node(SIGNIN_RATE_ACCOUNT_NETWORK="5/5m")
+    assert node.post("/api/v1/auth/signup", body)[0] == 201
+
+    with ThreadPoolExecutor(12) as people:
+        sent = [people.submit(node.post, "/api/v1/auth/signin", body) for _ in range(12)]
+
+    assert [one.result()[0] for one in sent] == [200] * 12
+
+
+@pytest.mark.postgresql
+def test_of_wrong_passwords_that_wait_together_no_more_than_the_limit_are_tried(start_node):
+    body = {"email": "test@example.com", "password": "wrongpassword123"}
+    node = start_node(SIGNIN_RATE_ACCOUNT_NETWORK="5/5m")
+
+    with ThreadPoolExecutor(12) as people:
+        sent = [people.submit(node.post, "/api/v1/auth/signin", body) for _ in range(12)]
+
+    assert sorted(one.result()[0] for one in sent) == [401] * 5 + [429] * 7
