@@ -119,7 +119,9 @@ def test_who_was_signed_out_meanwhile_changes_nothing(sign_in, user):
 
 
 @pytest.mark.postgresql
-def test_of_two_parallel_changes_one_wins(race, sign_in, user):
+def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
+    settings.THROTTLING = False
+
     def change(session, new_password):
         def run():
             try:
@@ -142,7 +144,8 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user):
 
 
 @pytest.mark.postgresql
-def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, member, user):
+def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, member, user, settings):
+    settings.THROTTLING = False
     for _ in range(100):
         flows.set_by_staff(user, "testpassword123", Client())
         session = Session.objects.select_related("user").first()
