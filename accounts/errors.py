@@ -32,6 +32,10 @@ class InvalidToken(AuthenticationFailed):
     default_code = "token_not_valid"
 
 
+class ForgedToken(InvalidToken):
+    """The same answer, for a token that was signed with no key of ours: it is recorded."""
+
+
 class AccountInactive(PermissionDenied):
     """The account is deactivated, and the password right: who knows that may know this."""
 

@@ -9,8 +9,8 @@ import sys
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError, connections
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connections
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_noop as _
@@ -21,6 +21,9 @@ from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+from accounts.clients.client import Client
+from accounts.sessions import forgeries
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +153,17 @@ def from_exception(request: HttpRequest, exception: exceptions.APIException) -> 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer what Django finds suspicious: a host that is not ours, too many fields of a form."""
+    if isinstance(exception, DisallowedHost):
+        record_forgery(request, "host")
     return respond(request, 400, "bad_request", _("The request is malformed."))
+
+
+def record_forgery(request: HttpRequest, reason: str) -> None:
+    """Record it; a database in trouble makes no other answer of what is refused anyway."""
+    try:
+        forgeries.record(reason, Client.of(request))
+    except (DatabaseError, InterfaceError) as error:
+        database_trouble(error)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -159,6 +172,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponseBase:
+    record_forgery(request, "form")
     return respond(request, 403, "csrf_failed", _("Reload the page and try again."))
 
 

@@ -26,6 +26,7 @@ class Name(models.TextChoices):
     SIGNIN_FAILED = "signin_failed"
     SIGNIN_BLOCKED = "signin_blocked"
     LIMIT_REACHED = "limit_reached"
+    FORGERY_REFUSED = "forgery_refused"
     REFRESH_REUSE = "refresh_reuse"
     SIGNOUT = "signout"
     SESSION_ENDED = "session_ended"
@@ -58,7 +59,8 @@ REASONS = {
         "account_inactive",
         "email_not_verified",
         "not_staff",
-    )
+    ),
+    Name.FORGERY_REFUSED: ("token", "host", "form"),
 }
 for name in Name:
     for reason in REASONS.get(name, ("",)):

@@ -6,7 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.errors import InvalidToken
+from accounts.clients.client import Client
+from accounts.errors import ForgedToken, InvalidToken
+from accounts.sessions import forgeries
 from accounts.sessions.models import Session
 from accounts.sessions.tokens import AccessToken
 from accounts.users.models import User
@@ -30,7 +32,11 @@ class SessionAuthentication(BaseAuthentication):
         access_token = bearer_token(request)
         if access_token is None:
             return None
-        token = AccessToken.parse(access_token)
+        try:
+            token = AccessToken.parse(access_token)
+        except ForgedToken:
+            forgeries.record("token", Client.of(request))
+            raise
         session = Session.objects.find(token.sid)
         if session is None or not session.is_live or not session.user.is_active:
             raise InvalidToken

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
@@ -13,16 +13,18 @@ from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
 
 from accounts.clients.client import Client
-from accounts.errors import InvalidCredentials, InvalidToken
+from accounts.errors import ForgedToken, InvalidCredentials, InvalidToken
 from accounts.events.models import Event, Name, describe, publish
 from accounts.links.models import Link
 from accounts.mails import flows as mails
+from accounts.sessions import forgeries
 from accounts.sessions.models import Session, SessionQuerySet, expiry
-from accounts.sessions.tokens import AccessToken, RefreshToken
+from accounts.sessions.tokens import AccessToken, RefreshToken, SessionToken
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import limit
 from accounts.users.models import User
 
+Token = TypeVar("Token", bound=SessionToken)
 BATCH = 1000  # Rows that one transaction ends, so that nobody waits for long.
 
 
@@ -84,7 +86,7 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
     One statement moves the session to its next generation, and the claims hold what the next
     tokens need. Every other request is ``accept_or_revoke``'s to judge. Raises InvalidToken.
     """
-    token = RefreshToken.parse(refresh_token)
+    token = present(RefreshToken, refresh_token, client)
     now = timezone.now()
     next_ = Session(
         pk=token.sid,
@@ -99,6 +101,15 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
     if Session.objects.rotate(next_):
         return issue(next_)
     return issue(accept_or_revoke(token, now, client))
+
+
+def present(kind: type[Token], text: str, client: Client) -> Token:
+    """Return the token as a client presents it. Raises InvalidToken; a forged one is recorded."""
+    try:
+        return kind.parse(text)
+    except ForgedToken:
+        forgeries.record("token", client)
+        raise
 
 
 def accept_or_revoke(token: RefreshToken, now: datetime, client: Client) -> Session:
@@ -142,8 +153,8 @@ def find(access_token: str | None, refresh_token: str | None, client: Client) ->
     """
     if access_token is None and refresh_token is None:
         raise NotAuthenticated
-    refresh = None if refresh_token is None else RefreshToken.parse(refresh_token)
-    access = parse_access(access_token, or_none=refresh is not None)
+    refresh = None if refresh_token is None else present(RefreshToken, refresh_token, client)
+    access = parse_access(access_token, client, or_none=refresh is not None)
     named = {token.sid for token in (access, refresh) if token}
     session = Session.objects.filter(pk__in=named).first()
     if session is None or len(named) > 1:
@@ -153,10 +164,10 @@ def find(access_token: str | None, refresh_token: str | None, client: Client) ->
     return session
 
 
-def parse_access(access_token: str | None, *, or_none: bool) -> AccessToken | None:
+def parse_access(access_token: str | None, client: Client, *, or_none: bool) -> AccessToken | None:
     """Return the access token, or None where a bad one is forgiven. Raises InvalidToken."""
     try:
-        return None if access_token is None else AccessToken.parse(access_token)
+        return None if access_token is None else present(AccessToken, access_token, client)
     except InvalidToken:
         if or_none:
             return None

@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import UUID, uuid5
 
 from django.conf import settings
-from jwt import InvalidSignatureError
+from jwt import InvalidAlgorithmError, InvalidSignatureError
 from jwt.utils import base64url_decode, base64url_encode
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.backends import TokenBackend
@@ -15,7 +15,7 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.utils import aware_utcnow
 
-from accounts.errors import InvalidToken
+from accounts.errors import ForgedToken, InvalidToken
 from accounts.sessions.models import Session
 
 LARGEST_GENERATION = 2**31 - 1
@@ -48,6 +48,14 @@ class RotatedBackend(TokenBackend):
 
 
 backend = RotatedBackend(api_settings.SIGNING_KEY, settings.TOKEN_KEY_FALLBACKS)
+
+
+def refused(error: TokenError) -> InvalidToken:
+    """Return what to raise for a token; ForgedToken if another key than ours has signed it."""
+    backend_error = error.__cause__
+    cause = getattr(backend_error, "__cause__", None)
+    is_forged = isinstance(cause, InvalidSignatureError | InvalidAlgorithmError)
+    return ForgedToken() if is_forged else InvalidToken()
 
 
 def is_spelt_once(token: str) -> bool:
@@ -98,7 +106,7 @@ class SessionToken(tokens.Token):
         try:
             return cls(token)
         except TokenError as error:
-            raise InvalidToken from error
+            raise refused(error) from error
 
     @classmethod
     def for_session(cls, session: Session) -> Self:
@@ -121,7 +129,7 @@ class AccessToken(SessionToken, tokens.AccessToken):
             known = verified(token)
             known.check_exp(current_time=aware_utcnow())
         except TokenError as error:
-            raise InvalidToken from error
+            raise refused(error) from error
         return known
 
     def verify(self) -> None:

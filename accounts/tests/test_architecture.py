@@ -54,7 +54,7 @@ NOUNS = {
     "throttling": {"limits": set()},
     "events": {"lists": set()},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
-    "sessions": {"tokens": {"models"}, "cookies": set()},
+    "sessions": {"tokens": {"models"}, "cookies": set(), "forgeries": set()},
     "passwords": {"breaches": set(), "policy": {"breaches"}},
     "pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},

@@ -59,6 +59,18 @@ def take(limits: Iterable[Limit], report: Report) -> None:
     raise TooManyAttempts(wait=1)  # The window ended just now.
 
 
+def record_unless_reached(limit: Limit, record: Callable[[], None]) -> None:
+    """Count one more and record it, in one transaction, as long as the limit is not reached.
+
+    Where it is, that costs one indexed read, and nothing is written.
+    """
+    if any(tally.is_reached for tally in tallies([limit])):
+        return
+    with transaction.atomic():
+        if Counter.objects.take([limit]):
+            record()
+
+
 def refuse_if_reached(limits: list[Limit], report: Report) -> None:
     """Raise TooManyAttempts if one of the limits is reached, and count nothing."""
     if not settings.THROTTLING:

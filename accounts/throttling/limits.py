@@ -33,10 +33,20 @@ def limit(name: str, *subject: str) -> Limit:
 
     The key is a digest, so that the table of counters names nobody who has no account.
     """
-    text = "\0".join((name, *subject))
-    key = hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
     maximum, period = getattr(settings, name)
-    return Limit(key, name, maximum, period, subject)
+    return Limit(key(name, *subject), name, maximum, period, subject)
+
+
+def key(*texts: str) -> str:
+    text = "\0".join(texts)
+    return hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
+
+
+def hourly(name: str, network: str) -> Limit:
+    """Return the limit of what happens once an hour in a network, an IPv6 one as wide as any."""
+    if ":" in network:
+        network = str(ip_network(network).supernet(new_prefix=min(WIDER)))
+    return Limit(key(name, network), name, 1, timedelta(hours=1), (network,))
 
 
 def network_limits(name: str, network: str) -> list[Limit]:

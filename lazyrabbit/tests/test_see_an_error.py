@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import path, reverse
 
 from accounts.users.tests.test_look_after_users import page_of
-from lazyrabbit import urls
+from lazyrabbit import problems, urls
 from lazyrabbit.tests.test_problems import assert_problem
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
@@ -21,6 +21,12 @@ def fail(request):
 
 def lose_the_database(request):
     raise OperationalError("connection refused")
+
+
+@pytest.fixture(autouse=True)
+def nothing_can_be_recorded(monkeypatch):
+    """The database is away, so a forgery leaves no event."""
+    monkeypatch.setattr(problems.forgeries, "record", lambda *forgery: lose_the_database(None))
 
 
 def give_up(name: str):

@@ -1,0 +1,18 @@
+"""What pretends to be ours, or to come from us: recorded so that a flood fills no log."""
+
+from functools import partial
+
+from accounts.clients.client import Client
+from accounts.events.models import Event, Name
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import hourly
+
+
+def record(reason: str, client: Client) -> None:
+    """Write down the first one of its kind that a network sends in an hour.
+
+    It names nobody: whatever else was sent may be forged too.
+    """
+    limit = hourly(f"{Name.FORGERY_REFUSED} {reason}", client.network)
+    event = partial(Event.objects.record, Name.FORGERY_REFUSED, client, reason=reason)
+    throttling.record_unless_reached(limit, event)
