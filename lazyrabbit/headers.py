@@ -9,7 +9,7 @@ EVERYWHERE = {
 API = {
     **EVERYWHERE,
     "Cache-Control": "no-store",  # Tokens and personal data (RFC 6749, section 5.1).
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
 # The documentation, the admin and the pages of links: no inline script, no inline style, nothing

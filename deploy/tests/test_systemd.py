@@ -48,6 +48,22 @@ def test_credentials_can_be_loaded_as_the_documentation_says(analyze, tmp_path):
     assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
 
 
+def test_the_purge_and_the_backup_run_as_another_user_as_the_documentation_says(analyze, tmp_path):
+    documentation = (DEPLOY.parent / "docs/deploy.md").read_text()
+    (line,) = re.findall(r"printf '(\[Service\]\\nUser=.*?)'", documentation)
+    for unit in ("purge", "backup"):
+        folder = tmp_path / f"etc/systemd/system/accounts-{unit}.service.d"
+        (folder / "owner.conf").write_text(line.replace("\\n", "\n"))
+
+    verified = analyze("verify", "--man=no", *UNITS)
+
+    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+    written = (folder / "owner.conf").read_text().splitlines()
+    # systemd would give the service's folder to the other user, and "owner" comes after "common".
+    assert written == ["[Service]", "User=accounts-owner", "StateDirectory="]
+    assert sorted(path.name for path in folder.iterdir())[-1] == "owner.conf"
+
+
 def test_a_mistake_in_a_unit_would_be_told(analyze, tmp_path):
     unit = tmp_path / "etc/systemd/system/accounts-worker.service"
     unit.write_text(unit.read_text().replace("ExecStart=", "ExecStrat="))

@@ -45,7 +45,10 @@ def test_a_browser_shows_and_keeps_nothing_of_the_api(client, method, address):
     assert EVERYWHERE.items() <= answer.headers.items()
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert (
+        answer.headers["Content-Security-Policy"]
+        == "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_page_runs_and_shows_only_what_is_ours(client, address):
     assert EVERYWHERE.items() <= answer.headers.items()
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'; script-src 'self';" in policy
-    assert "frame-ancestors 'none'" in policy
+    assert "base-uri 'none'; frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["Referrer-Policy"] == "same-origin"
 
@@ -183,3 +186,13 @@ def test_cookies_of_the_admin_in_production(tmp_path):
         parts = cookie.split("; ")
         assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(parts)
         assert not any(part.startswith("Domain") for part in parts)
+
+
+def test_no_script_of_ours_writes_html_or_runs_text():
+    scripts = [*ROOT.glob("accounts/static/**/*.js"), *ROOT.glob("lazyrabbit/static/**/*.js")]
+
+    assert scripts
+    for script in scripts:
+        text = script.read_text()
+        for risky in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert risky not in text, script

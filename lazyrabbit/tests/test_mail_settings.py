@@ -1,11 +1,12 @@
 """What EMAIL_URL, EMAIL_FROM and FRONTEND_URL mean."""
 
+import ssl
 import subprocess
 import sys
 from email.utils import parseaddr
 
 import pytest
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.core.mail.message import sanitize_address
 from environs import ValidationError
 from hypothesis import example, given
@@ -116,3 +117,15 @@ def test_where_the_links_in_mails_lead(environment, address):
         check=True,
     )
     assert loaded.stdout.strip() == address
+
+
+@pytest.mark.parametrize("url", ["smtp://u:p@mail.example.com", "smtps://u:p@mail.example.com"])
+def test_the_certificate_of_the_mail_server_is_checked(settings, url):
+    for name, value in parse_email_url(url).items():
+        setattr(settings, name, value)
+
+    server = get_connection(settings.EMAIL_BACKEND)
+
+    assert server.use_tls or server.use_ssl
+    assert server.ssl_context.verify_mode == ssl.CERT_REQUIRED
+    assert server.ssl_context.check_hostname
