@@ -22,6 +22,7 @@ from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import Limit, limit, network_limits
+from accounts.users import hashing_pool
 from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
@@ -57,7 +58,11 @@ def verify(user: User, current_password: str, client: Client) -> None:
         limit("REAUTHENTICATION_RATE_ACCOUNT", user.email),
         daily_limit(CONFIRMATIONS, user.email, client.network if is_known else STRANGE),
     ]
-    with throttling.failures_counted(limits, PasswordIncorrect, report):
+    throttling.refuse_if_reached(limits, report)
+    with (
+        hashing_pool.pool.turn(),
+        throttling.failures_counted(limits, PasswordIncorrect, report),
+    ):
         if not user.check_password(current_password):
             Event.objects.record(Name.REAUTHENTICATION_FAILED, client, user.pk)
             raise PasswordIncorrect
