@@ -68,7 +68,7 @@ class JSONViewSet(ViewSet):
 
 
 class EntranceViewSet(JSONViewSet):
-    """For people not signed in: an ``Authorization`` header, stale or not, is not even read."""
+    """For people not signed in: an ``Authorization`` header, stale or not, refuses nobody."""
 
     authentication_classes = []
     permission_classes = [AllowAny]

@@ -113,8 +113,10 @@ def invite_owner(email: str, client: Client) -> None:
         tell_owner(email, client)
 
 
-def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions.Tokens]:
-    """Start a session for whoever knows the password.
+def signin(
+    email: str, password: str, *, client: Client, access_token: str | None = None
+) -> tuple[User, sessions.Tokens]:
+    """Start a session for the person who knows the password, in place of the token's if given.
 
     Raises what ``verify`` raises, and EmailNotVerified where an address must be verified first.
     """
@@ -125,6 +127,7 @@ def signin(email: str, password: str, *, client: Client) -> tuple[User, sessions
     is_suspect = is_new_network(user, client) and has_failures(user)
     with transaction.atomic():
         tokens = sessions.start(user, client)
+        sessions.replace(access_token, user, client)
         if is_suspect:
             context = {"ip_address": client.ip_address, "device": client.device}
             mails.notify("signin_from_new_network", user, client, **context)

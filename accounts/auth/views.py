@@ -59,6 +59,7 @@ class AuthViewSet(EntranceViewSet):
         body = {"user": user, "message": message}
         return Response(SignedUpSerializer(body).data, status=201)
 
+    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
     @operation(
         SigninSerializer,
         SignedInSerializer,
@@ -69,9 +70,13 @@ class AuthViewSet(EntranceViewSet):
         """Start a session on this device.
 
         Send the access token with every request as `Authorization: Bearer …`. The answer is the
-        same for an unknown address and for a wrong password.
+        same for an unknown address and for a wrong password. Sent with the access token of a
+        session of the same person, it ends that one; any other token is as good as none.
         """
-        user, tokens = flows.signin(**self.validated(), client=self.client)
+        access_token = bearer_token(request)
+        user, tokens = flows.signin(
+            **self.validated(), client=self.client, access_token=access_token
+        )
         return Response(SignedInSerializer({"user": user, **tokens._asdict()}).data)
 
     @operation(RefreshSerializer, TokensSerializer, errors=(InvalidToken,))

@@ -1,6 +1,7 @@
 """Start a session, refresh it, find it, end it."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -78,6 +79,18 @@ def make_room(user: User, client: Client) -> None:
     surplus = list(newest[settings.SESSIONS_PER_USER - 1 :])
     if surplus:
         end(Session.objects.filter(pk__in=surplus), client._replace(by="limit"))
+
+
+def replace(access_token: str | None, user: User, client: Client) -> None:
+    """End the session of this device when its person signs in anew (OWASP ASVS 5.0, 7.2.4).
+
+    A token that is stale, or of another person, ends nothing. Call it in the transaction of
+    ``start``, which has locked the user.
+    """
+    if access_token is not None:
+        with suppress(InvalidToken):
+            token = present(AccessToken, access_token, client)
+            end(user.sessions.filter(pk=token.sid), client)
 
 
 def refresh(refresh_token: str, client: Client) -> Tokens:

@@ -26,12 +26,12 @@ OPEN = {
     "/api/v1/auth/refresh",
     "/api/v1/auth/resend-verification",
     "/api/v1/auth/reset-password",
-    "/api/v1/auth/signin",
     "/api/v1/auth/signup",
     "/api/v1/auth/undo-email-change",
 }
 OPEN_TO_ALL = {
     "/api/v1/auth/confirm-email-change",
+    "/api/v1/auth/signin",
     "/api/v1/auth/signout",
     "/api/v1/auth/verify-email",
 }
