@@ -1,5 +1,6 @@
 """The service under a role of PostgreSQL that adds to the audit log and changes nothing in it."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,9 @@ from accounts.users.tests.test_look_after_users import form_of
 
 SCRIPT = settings.BASE_DIR / "deploy" / "least-rights.sql"
 ME = "/api/v1/users/me"
-# Roles are the server's, not the database's: these names are in no other test, and rolled back.
-SERVICE, OWNER = "accounts_of_a_test", "accounts-owner-of-a-test"
+# Roles are the server's, not the database's: each process that tests has its own, rolled back.
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "test")
+SERVICE, OWNER = f"accounts_of_{PROCESS}", f"accounts-owner-of-{PROCESS}"
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
