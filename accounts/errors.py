@@ -114,7 +114,7 @@ class FieldError(ValidationError):
 
 
 class EmailTaken(FieldError):
-    """The address has an account already; also for whoever loses a race to sign up."""
+    """The address has an account already; also for the loser of a race to sign up."""
 
     attr = "email"
     default_detail = _("Email already registered")

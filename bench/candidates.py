@@ -26,8 +26,8 @@ class Candidate(NamedTuple):
     paths: dict[str, str]  # Of each kind of request; without a sign-in, tokens are made here.
     tokens: tuple[str, str] = ("access_token", "refresh_token")  # Their keys in a body.
     settings: dict[str, str] = {}
-    # A worker without threads waits for whoever has connected and said nothing yet. It belongs
-    # behind a proxy that buffers; clients who pause would only show that there is none.
+    # A worker without threads waits for a client that has connected and said nothing yet. It is
+    # meant for a proxy that buffers; clients who pause would only show that there is none.
     lets_pause: bool = True
 
 

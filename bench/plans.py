@@ -22,7 +22,7 @@ class Explained(NamedTuple):
 def explaining(options: str) -> Iterator[list[Explained]]:
     """Explain every query inside, with these options of EXPLAIN, before it is sent.
 
-    Belongs into a transaction. With ANALYZE the query is carried out and undone first, so that
+    Call it in a transaction. With ANALYZE the query is carried out and undone first, so that
     what comes after finds what it would have found.
     """
     explained: list[Explained] = []

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 from bench import processes
 from bench.service import PASSWORD, ROOT
 
-PATIENCE = 60  # Seconds for the last answers; whoever still waits then counts as an error.
+PATIENCE = 60  # Seconds for the last answers; a client that still waits then counts as an error.
 MICROSECONDS = 1_000_000
 
 

@@ -41,7 +41,7 @@ class HealthView(APIView):
         return Response(status=204)
 
 
-# When the database hangs, it is this thread that waits, and whoever asks is answered all the same.
+# When the database hangs, this thread waits, and the check is answered all the same.
 checker = ThreadPoolExecutor(1, "ready")
 
 

@@ -84,7 +84,7 @@ def failure(response: HttpResponse) -> str | None:
 
 
 def who(request: HttpRequest) -> dict[str, Any]:
-    """Return the keys of whoever is signed in, as far as the request found that out by itself."""
+    """Return the keys of the user and session, if the request has looked them up by itself."""
     if session := getattr(request, "auth", None):
         return {"user_id": session.user_id, "session_id": str(session.pk)}
     staff = getattr(request, "_cached_user", None)

@@ -218,7 +218,7 @@ def signin_limits(email: str, network: str) -> list[Limit]:
 
     For an account from networks where it never held a session there are limits for all of them
     together, against many guessers, and for the networks around an IPv6 one, against a spray; they
-    do not hold where the owner has been, so that strangers cannot lock him out. An address without
+    do not hold where the owner has been, so that strangers cannot lock them out. An address without
     an account has no such network, and counts alike.
     """
     around = network_limits("SIGNIN_RATE_NETWORK", network)

@@ -21,7 +21,7 @@ def write(folder: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
     """Return the new file that ``fill`` wrote.
 
     It gets its name when it is whole and on the disk. The name is the instant just before, so
-    that whatever was acknowledged by then is in the file. Whoever is not its owner cannot read
+    that whatever was acknowledged by then is in the file. Only its owner can read
     it. Raises what ``fill`` raises, and OSError; then no file is left behind.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -90,7 +90,7 @@ def statements(event: Event) -> list[str]:
     in the meantime: a session's next ones have the same numbers. So every session ends, the
     admin's too, and no link in any mail works.
 
-    It is SQL since it belongs into the transaction that sets the database back, which is no
+    It is SQL since it stands in the transaction that sets the database back, which is no
     transaction of Django's: before it is committed nobody can use a token, and after it nobody
     can use an old one. It is a few statements, however many sessions there are, in what SQLite
     and PostgreSQL have in common, and of columns that every version has had. What a later one

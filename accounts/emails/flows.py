@@ -213,7 +213,7 @@ def follow_staff(user: User, was: User, client: Client) -> None:
     """Void every link of a user to whom staff gave another address, and tell both mailboxes.
 
     Staff have the last word, so nothing undoes it. As everywhere, an old address that was never
-    proven is told nothing. Belongs into the transaction of the change.
+    proven is told nothing. Call it in the transaction of the change.
     """
     user.links.all().delete()
     if was.email_verified:

@@ -107,7 +107,7 @@ class AuditedAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(AuditedAdmin):
-    """A page to look at, where nobody changes anything, whatever his permissions."""
+    """A page to look at, where nothing is changed, whatever the permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -83,7 +83,7 @@ class EventQuerySet(models.QuerySet["Event"]):
     ) -> None:
         """Write down one event.
 
-        It belongs into the transaction of what it records: no audit, no change. Never give it a
+        Call it in the transaction of what it records: no audit, no change. Never give it a
         password, a token, or an e-mail address; ``details`` are a few plain values.
         """
         self.write([describe(name, client, user_id, session_id, **details)])

@@ -63,7 +63,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
     def revocable(self) -> "LinkQuerySet":
         """Select all but those that undo a change of address, and what has been used.
 
-        Whoever took an account over could end those by changing the address once more.
+        A thief of an account could end those by changing the address once more.
         """
         return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
 
@@ -94,7 +94,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
 
 
 class Link(models.Model):
-    """Permission to do one thing once, for whoever reads the mailbox of ``email``.
+    """Permission to do one thing once, for the reader of the mailbox of ``email``.
 
     The secret is made when the mail is sent, and only its digest is kept: neither the queue of
     mails nor a stolen dump opens anything. One that has verified an address is kept until it is

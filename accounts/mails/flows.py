@@ -89,7 +89,7 @@ def send_link(
 
 
 def ask(purpose: Purpose, email: str, client: Client) -> None:
-    """Queue a link for whoever has this address, the same for every address.
+    """Queue a link for the owner of this address, the same for every address.
 
     The worker looks it up, so neither the answer nor its time tells who has an account. Raises
     TooManyAttempts for a network; one address's limit is kept silently.

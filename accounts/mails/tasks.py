@@ -88,7 +88,7 @@ def may_reset(email: str) -> "QuerySet[User]":
 def replace(user: User, purpose: Purpose, email: str) -> Link:
     """Return a new link of this purpose; what ``superseded`` selects is void from now on.
 
-    Belongs into a transaction that has locked the user, or made him.
+    Call it in a transaction that has locked or made the user.
     """
     superseded(user, purpose).delete()
     now = timezone.now()

@@ -40,7 +40,7 @@ def place(
     """Return where somebody acted from, and what was made an address, in words of ours.
 
     Whatever a caller, or a task that an earlier version queued, holds of a stranger's words ends
-    here. Of a new address only the beginnings are a hint for whoever knows it, and no link.
+    here. Of a new address only the beginnings are a hint for people who know it, and no link.
     """
     local, _at, domain = email.rpartition("@")
     return {

@@ -136,7 +136,7 @@ def replace(session: Session, password_hash: str, client: Client) -> None:
 
 
 def change(session: Session, new_password: str, current_password: str, client: Client) -> None:
-    """Change the password of whoever knows it. Raises what ``prepare`` and ``replace`` raise."""
+    """Change a password that its owner knows. Raises what ``prepare`` and ``replace`` raise."""
     password_hash = prepare(session, new_password, current_password, "new_password", client)
     replace(session, password_hash, client)
 

@@ -68,7 +68,7 @@ class NewestFormSet(forms.BaseInlineFormSet):
 
 
 class SessionInline(admin.TabularInline):
-    """The live sessions; whoever may change the user may end them."""
+    """The live sessions; staff who may change the user may end them."""
 
     model = Session
     form = EndSessionForm
@@ -122,7 +122,7 @@ class SessionInline(admin.TabularInline):
 
 
 def may_see(request: HttpRequest, user: User | None) -> bool:
-    """Return whether whoever asks may see where the user is signed in: of superusers, they only."""
+    """Return whether this member of staff may see where the user is signed in."""
     return user is None or not user.is_superuser or is_superuser(request)
 
 
@@ -130,7 +130,7 @@ class UserAdmin(users.UserAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
         """End the admin's sessions of who may not come in any more, in the form's transaction.
 
-        Whoever may again has to sign in again.
+        Once they may again, they have to sign in again.
         """
         super().save_model(request, obj, form, change)
         if change and {"is_active", "is_staff"} & {*form.changed_data}:

@@ -220,7 +220,7 @@ def end(sessions: SessionQuerySet, client: Client, *, is_published: bool = True)
 def end_everywhere(users: list[int], client: Client) -> int:
     """Sign people out, of the admin too; return how many sessions were live.
 
-    What they asked for by mail is void with it, or a thief's change of address would outlive his
+    What they asked for by mail is void with it, or a thief's change of address would outlive their
     session. The users are locked first, so that nobody asks for one half-way through.
     """
     locked = User.objects.filter(pk__in=users).order_by("pk").select_for_update()

@@ -17,7 +17,7 @@ from accounts.clients import devices
 def with_user() -> tuple[Any, str, dict[int, Any]]:
     """Return the compiled query of a session with its user, its SQL and its converters.
 
-    Every request of whoever is signed in makes it: compiling took a third of such a request.
+    Every request of a member makes it: compiling took a third of such a request.
     """
     query = Session.objects.select_related("user").filter(pk=UUID(int=0)).query
     compiler = query.get_compiler(connection=connection)

@@ -146,7 +146,7 @@ class AccessToken(SessionToken, tokens.AccessToken):
         return token
 
 
-# What was refused is not kept, so nobody fills it with tokens of his own making.
+# What was refused is not kept, so it cannot be filled with made-up tokens.
 verified = lru_cache(REMEMBERED)(AccessToken)
 
 

@@ -1,8 +1,8 @@
 """No request, no page of the admin and no command reads a table from one end to the other.
 
 PostgreSQL carries every query out on tables of 20,000 rows, and says how many rows it read. What is
-rare is old: whoever looks for it from the newest row on reads everything. And the statistics are of
-a quiet hour: PostgreSQL does not know that by now many windows are open and many links live.
+rare is old: a query that looks for it from the newest row on reads everything. And the statistics
+are of a quiet hour: PostgreSQL does not know that by now many windows are open and many links live.
 """
 
 import re

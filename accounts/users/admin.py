@@ -245,14 +245,14 @@ def is_superuser(request: HttpRequest) -> bool:
 
 
 def may_touch(request: HttpRequest, user: User | None) -> bool:
-    """Return whether whoever asks is not reaching for more rights than his own."""
+    """Return whether the member of staff is not reaching for more rights than their own."""
     if user is None or is_superuser(request):
         return True
     return not user.is_superuser and (not user.is_staff or user.pk == request.user.pk)
 
 
 def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:
-    """Return the keys of those users that whoever asks may change: not every staff may do all."""
+    """Return the keys of those users that this member of staff may change."""
     return [user.pk for user in users if page.has_change_permission(request, user)]
 
 

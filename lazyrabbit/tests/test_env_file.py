@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_whole_stops_the_start_in_one_line(
 
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES.keys())
 def test_a_file_that_cannot_be_opened_stops_the_start_in_one_line(run, tmp_path, entry):
-    (tmp_path / ".env").mkdir()  # For whoever runs the tests as root, who may open everything.
+    (tmp_path / ".env").mkdir()  # A file without permissions would be open to root.
 
     stopped = run(*entry)
 

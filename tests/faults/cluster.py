@@ -107,7 +107,7 @@ class PostgreSQL:
         return int((self.data / "postmaster.pid").read_text().split()[0])
 
     def execute(self, *statements: str) -> list[tuple]:
-        """Execute them, also where whoever connects may only read."""
+        """Execute them, also on a connection that may only read."""
         writes = "-c default_transaction_read_only=off"
         with psycopg.connect(self.url, autocommit=True, options=writes) as connection:
             for statement in statements:

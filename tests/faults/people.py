@@ -20,7 +20,7 @@ UNSURE = None  # Whether it was done: the answer was lost, or told of trouble.
 
 @dataclass
 class Person:
-    """What somebody knows for sure. Whoever is not sure of something does nothing more."""
+    """What a person knows for sure. One who is not sure of something does nothing more."""
 
     email: str
     password: str = PASSWORD

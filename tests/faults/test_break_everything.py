@@ -144,7 +144,7 @@ def test_nothing_acknowledged_is_lost(cluster, tell, fault, allowed):
 
 
 def wait_until_well(cluster: Cluster) -> Person:
-    """Return when each node answers whoever is signed in, and somebody new can sign up."""
+    """Return when each node answers members again, and a new person can sign up."""
     probe = Client(99, cluster.nginx)
     while True:
         probe.sign_up()

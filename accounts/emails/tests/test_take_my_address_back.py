@@ -1,4 +1,4 @@
-"""Whoever had the address takes the account back, whatever a thief did meanwhile."""
+"""The owner of the old address takes the account back, whatever a thief did meanwhile."""
 
 from datetime import timedelta
 

@@ -65,7 +65,7 @@ def test_each_language_has_words_of_its_own(template):
 
 
 def test_nothing_but_our_own_link_can_be_clicked():
-    """A new address that somebody made up would be a link to a site of his, in a mail of ours."""
+    """A new address that a stranger made up would be a link to their site, in a mail of ours."""
     email = "www.evil.example/https://evil.example/@evil.example"
     message = mail("email_changed", "en", "ana@example.com", url=LINK, email=email)
 

@@ -13,7 +13,7 @@ from accounts.users.models import User
 
 
 class Command(BaseCommand):
-    help = "Set somebody's password and sign him out everywhere."
+    help = "Set a person's password and sign them out everywhere."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")

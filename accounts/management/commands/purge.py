@@ -41,7 +41,7 @@ class Command(BaseCommand):
 def delete(rows: QuerySet[Any], time: str) -> int:
     """Delete these rows and return how many.
 
-    In batches, each a transaction of its own: whoever waits for a row waits for a batch at most.
+    In batches, each a transaction of its own: another request waits for one batch at most.
     They go along the index on ``time``, each from where the one before ended: from the start
     again, it would read past everything that was just deleted.
     """

@@ -51,7 +51,7 @@ INSERT = """
 
 
 class Batch(NamedTuple):
-    """Users from number ``first`` to ``last``, the first of whom signed up at ``start``."""
+    """Users from number ``first`` to ``last``, the first of which signed up at ``start``."""
 
     first: int
     last: int

@@ -176,7 +176,7 @@ def test_a_cookie_ends_12_hours_after_the_sign_in_however_it_is_used(user, is_at
         assert not User.objects.get(pk=user.pk).is_active
 
 
-def test_whoever_signs_in_again_has_12_hours_again(user):
+def test_a_new_sign_in_has_12_hours_again(user):
     with time_machine.travel("2026-01-01T08:00Z", tick=False) as clock:
         User.objects.update(is_staff=True)
         browser = come_in(Browser())

@@ -1,4 +1,4 @@
-"""How often something may be tried, whoever asks, on however many nodes."""
+"""How often something may be tried, by anyone, on however many nodes."""
 
 from datetime import timedelta
 
