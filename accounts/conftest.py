@@ -15,6 +15,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.core import mail
@@ -73,6 +74,13 @@ def production_hasher(monkeypatch, cheap_hasher):
 @pytest.fixture
 def client():
     return DocumentedClient()
+
+
+@pytest.fixture
+def clock():
+    """Stop the clock at noon; a test moves it on."""
+    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture

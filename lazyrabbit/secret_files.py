@@ -43,7 +43,7 @@ class SecretsEnv(Env):
 def read(file: Path) -> str:
     """Return the one line of a file. Raises ValueError.
 
-    No sentence repeats the path: somebody may have written the secret itself in its place.
+    No sentence repeats the path: the secret itself may have been written in its place.
     """
     try:
         text = file.read_text("utf-8-sig")

@@ -91,7 +91,7 @@ def store(user: User, client: Client) -> bool:
 
 
 def tell_owner(email: str, client: Client) -> None:
-    """Tell the owner of an address, if it has an account, that somebody signed up with it.
+    """Tell the owner of an address, if it has an account, of a second sign-up with it.
 
     Where the address was never proven, either of the two may be a stranger. So its reader gets a
     link to set a password, which ends what was there.

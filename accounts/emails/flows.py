@@ -38,9 +38,9 @@ class Outcome(Enum):
 
 
 class Proof(NamedTuple):
-    """What somebody shows of a mail: its token, or its code; and of the account beside it.
+    """What a reader shows of a mail, its token or its code, and of the account beside it.
 
-    Of the account that is a session; or its password, beside a code with its address.
+    For the account that is a session, or its password; beside a code, its address too.
     """
 
     token: str | None = None
@@ -62,10 +62,8 @@ def verify(proof: Proof, client: Client, *, start_over: bool = False) -> Outcome
     """
     try:
         return verify_once(proof, client, start_over=start_over)
-    except LinkNotValid as error:
-        if proof.token is None:
-            raise CodeIncorrect from error
-        if Link.objects.has_verified(proof.token):
+    except LinkNotValid:
+        if Link.objects.has_verified(proof.token or ""):
             return Outcome.REPEATED
         raise
 
@@ -75,7 +73,7 @@ def verify_once(proof: Proof, client: Client, *, start_over: bool) -> Outcome:
     if not is_owners and not start_over and not link.user.email_verified:
         raise OwnershipRequired
     with transaction.atomic():
-        user = consume(link, proof.session)
+        user = consume(link, proof)
         users, now = User.objects.filter(pk=user.pk), timezone.now()
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
         Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
@@ -109,8 +107,8 @@ def find(purpose: Purpose, proof: Proof, client: Client) -> tuple[Link, bool]:
 def enter(purpose: Purpose, user: User, code: str, client: Client) -> Link:
     """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts.
 
-    Each code has a few attempts of its own. Somebody who signed up with another person's address
-    can have one mail after the other sent to it, so all of them together have a limit too.
+    Each code has a few attempts of its own. A stranger who signed up with another person's
+    address can have one mail after the other sent to it, so all of them together have a limit too.
     """
 
     def report(limit_name: str) -> None:
@@ -121,13 +119,19 @@ def enter(purpose: Purpose, user: User, code: str, client: Client) -> Link:
         return Link.objects.enter(user, purpose, code)
 
 
-def consume(link: Link, session: Session | None) -> User:
+def consume(link: Link, proof: Proof) -> User:
     """Use the link up and return its user, whose row is locked.
 
-    Raises LinkNotValid, or InvalidToken if the session that was shown with it has just ended.
+    Raises LinkNotValid or CodeIncorrect if another request was faster, or InvalidToken if the
+    session that was shown with it has just ended.
     """
-    user = link.consume()
-    if session and not session.lives_still():
+    try:
+        user = link.consume()
+    except LinkNotValid as error:
+        if proof.token is None:
+            raise CodeIncorrect from error
+        raise
+    if proof.session and not proof.session.lives_still():
         raise InvalidToken
     return user
 
@@ -150,9 +154,9 @@ def put_out(user: User, client: Client) -> None:
 def request_change(
     session: Session, client: Client, new_email: str, current_password: str | None = None
 ) -> None:
-    """Send a link to the new address; until somebody follows it, nothing changes.
+    """Send a link to the new address; until it is followed, nothing changes.
 
-    Whether it has an account is told to nobody but who can read it. Raises what
+    Only its reader is told whether it has an account. Raises what
     ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
     """
     passwords.confirm(session, current_password, client)
@@ -181,7 +185,7 @@ def confirm_change(proof: Proof, client: Client) -> Outcome:
     if links.is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
-        user = consume(link, proof.session)
+        user = consume(link, proof)
         if undo := user.links.to_undo(link.email).first():
             bring_back(user, undo, client)
             return Outcome.PUT_OUT

@@ -1,4 +1,4 @@
-"""What links keep for somebody."""
+"""The addresses that links reserve."""
 
 from accounts.links.models import Link
 from accounts.users.models import User

@@ -68,7 +68,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
         return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
 
     def present(self, token: str, purpose: Purpose) -> "Link":
-        """Return the link that somebody followed. Raises LinkNotValid."""
+        """Return the link that was followed. Raises LinkNotValid."""
         found = self.live().filter(digest=digest(token), purpose=purpose)
         link = found.select_related("user").first()
         if link is None or not link.fits(link.user):

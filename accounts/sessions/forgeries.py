@@ -11,7 +11,7 @@ from accounts.throttling.limits import hourly
 def record(reason: str, client: Client) -> None:
     """Write down the first one of its kind that a network sends in an hour.
 
-    It names nobody: whatever else was sent may be forged too.
+    It names no account: whatever else was sent may be forged too.
     """
     limit = hourly(f"{Name.FORGERY_REFUSED} {reason}", client.network)
     event = partial(Event.objects.record, Name.FORGERY_REFUSED, client, reason=reason)

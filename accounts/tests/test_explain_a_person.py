@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -14,12 +13,6 @@ SIGNIN = "/api/v1/auth/signin"
 FORGOT = "/api/v1/auth/forgot-password"
 PASSWORD = "testpassword123"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """An operator lifts the limits that keep a person out."""
 
 import pytest
-import time_machine
 from django.core.management import CommandError, call_command
 from django_tasks_db.models import DBTaskResult
 
@@ -19,12 +18,6 @@ STAY = (
     " MAIL_RATE_NETWORK, SIGNUP_RATE_NETWORK."
 )
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def test_a_new_mail_brings_a_new_code_and_voids_the_old_one(client, code, coded)
 
 
 def test_new_mails_do_not_allow_guessing_for_ever(client, code, coded, settings):
-    """Somebody who signed up with another person's address has a session, and can ask for mails."""
+    """A stranger who signed up with a victim's address has a session, and can ask for mails."""
     settings.CODE_RATE_ACCOUNT = (7, timedelta(days=1))
     member = signed_in(client)
     for wrong in others(code)[:5]:
@@ -219,10 +219,11 @@ def test_of_16_parallel_guesses_five_are_looked_at(race, client, code):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_uses_of_a_code_one_verifies(race, client, code):
+def test_of_4_parallel_uses_of_a_code_one_verifies(race, client, code):
     body = {"code": code, **PERSON}
-    statuses = race(*[lambda: client.post(VERIFY, body).status_code] * 4)
+    answers = race(*[lambda: client.post(VERIFY, body)] * 4)
 
-    assert statuses.count(200) == 1
-    assert set(statuses) == {200, 400}
+    assert [answer.status_code for answer in answers].count(200) == 1
+    refusals = [answer for answer in answers if answer.status_code != 200]
+    assert [answer.json()["code"] for answer in refusals] == ["code_incorrect"] * 3
     assert Event.objects.filter(name="email_verified").count() == 1

@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-import time_machine
 
 from accounts.conftest import DocumentedClient
 from accounts.events.models import Event, Name
@@ -16,12 +15,6 @@ ME = "/api/v1/users/me"
 SIGNOUT = "/api/v1/auth/signout"
 NEW_EMAIL = {"new_email": "new@example.com"}
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

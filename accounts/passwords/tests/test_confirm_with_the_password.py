@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.core.management import call_command
 from django.test import Client as Browser
 
@@ -24,12 +23,6 @@ RIGHT, WRONG = "testpassword123", "wrongpassword123"
 HOME, THIEF = "127.0.0.1", "198.51.100.1"
 PRIVILEGES = [{"is_staff": True}, {"is_superuser": True}]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 def sign_in(client, password: str = RIGHT, peer: str = HOME) -> int:

@@ -4,7 +4,6 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-import time_machine
 from django.core.management import call_command
 
 from accounts.clients.addresses import network
@@ -27,12 +26,6 @@ def take(*limits: Limit) -> list[str]:
     reported: list[str] = []
     flows.take(limits, reported.append)
     return reported
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 def test_what_is_given_back_to_a_window_that_is_over_is_lost(clock):

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.contrib.auth import hashers
 
 from accounts.auth import flows as auth
@@ -18,12 +17,6 @@ SIGNUP = "/api/v1/auth/signup"
 ME = "/api/v1/users/me"
 MINUTE = timedelta(minutes=1)
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
@@ -26,12 +25,6 @@ RIGHT, WRONG = "testpassword123", "wrongpassword123"
 IN_ONE_56 = [f"2001:db8:1:{number:x}::1" for number in range(100)]
 IN_ONE_48 = [f"2001:db8:1:{number:x}00::1" for number in range(100)]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock():
-    with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture
