@@ -4,11 +4,11 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django_tasks_db.models import DBTaskResult
 
-from accounts.emails.admin import UserAdmin
+from accounts.email_addresses.admin import UserAdmin
 from accounts.events.admin import EventAdmin
 from accounts.events.models import Event
-from accounts.mails.admin import MailAdmin
-from accounts.mails.models import Mail
+from accounts.outbox.admin import MailAdmin
+from accounts.outbox.models import Mail
 from accounts.passwords.admin import SetPasswordForm
 from accounts.sessions.admin import (
     SessionInline,

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django_tasks_db.management.commands import db_worker
 from rest_framework.test import APIClient
 
-from accounts.mails.sender import Sender
+from accounts.outbox.sender import Sender
 from accounts.tests.contract import assert_documented
 from accounts.users import hashing_pool
 from accounts.users.hashers import BcryptSHA256Hasher

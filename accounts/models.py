@@ -2,7 +2,7 @@
 
 from accounts.events.models import Event
 from accounts.links.models import Link
-from accounts.mails.models import Attempts, Mail
+from accounts.outbox.models import Attempts, Mail
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 from accounts.users.models import User

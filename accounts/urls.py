@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter
 
 from accounts.auth.views import AuthViewSet
-from accounts.emails.views import ChangeEmailViewSet, EmailViewSet
+from accounts.email_addresses.views import ChangeEmailViewSet, EmailViewSet
 from accounts.events.views import EventViewSet
 from accounts.me.views import MeViewSet
 from accounts.passwords.views import ChangePasswordViewSet, PasswordViewSet

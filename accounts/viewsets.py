@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken
 from accounts.sessions.models import Session
 
@@ -52,9 +52,9 @@ class JSONViewSet(ViewSet):
         return Response(status=204)
 
     @property
-    def client(self) -> Client:
+    def actor(self) -> Actor:
         """Return who asks."""
-        return Client.of(self.request)
+        return Actor.from_request(self.request)
 
     def validated(self, **context: Any) -> dict[str, Any]:
         """Return the body, or the query, as the operation says. Raises ValidationError.

@@ -154,7 +154,7 @@ def post_worker_init(worker: Any) -> None:
     gc.collect()
     gc.freeze()
     if reload:
-        from accounts.mails.sender import Sender  # noqa: PLC0415 (needs Django, which is up now)
+        from accounts.outbox.sender import Sender  # noqa: PLC0415 (needs Django, which is up now)
 
         Thread(target=Sender().work, name="mail", daemon=True).start()
 

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from lazyrabbit.draining import draining
 
 PATIENCE = 0.9  # Seconds for all checks together.
@@ -79,7 +79,7 @@ def check(checks: dict[str, bool]) -> None:
         executor = MigrationExecutor(connection)  # It reads which ones are applied.
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        backlog = mails.backlog()
+        backlog = outbox.backlog()
         checks["mail"] = not (backlog.is_late or backlog.is_refused)
     except Error:
         return

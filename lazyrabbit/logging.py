@@ -105,7 +105,7 @@ def configuration(*, is_json: bool) -> dict[str, Any]:
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.request": {"level": "ERROR", "filters": ["failures"]},
             "django.security": {"level": "CRITICAL"},
-            # The worker looks into the queue every second; what fails is said by accounts.mails.
+            # The worker looks into the queue every second; what fails is said by accounts.outbox.
             "django_tasks": {"level": "CRITICAL"},
             "django_tasks_db": {"level": "WARNING"},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},

@@ -11,7 +11,7 @@ from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter, Histogram
 
-from accounts.clients.addresses import client_address
+from accounts.actors.ip_addresses import client_address
 
 logger = logging.getLogger("lazyrabbit.requests")
 

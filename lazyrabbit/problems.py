@@ -22,7 +22,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.sessions import forgeries
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def record_forgery(request: HttpRequest, reason: str) -> None:
     """Record it; a database in trouble makes no other answer of what is refused anyway."""
     try:
-        forgeries.record(reason, Client.of(request))
+        forgeries.record(reason, Actor.from_request(request))
     except (DatabaseError, InterfaceError) as error:
         database_trouble(error)
 

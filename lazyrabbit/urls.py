@@ -9,7 +9,7 @@ from drf_spectacular.views import (
     SpectacularSwaggerSplitView,
 )
 
-from accounts.pages.views import PageView
+from accounts.link_pages.views import PageView
 from lazyrabbit import health, metrics, problems, schema
 
 FAVICON = "drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png"

@@ -7,7 +7,7 @@ import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.utils.http import parse_header_parameters
 
-from accounts.clients import addresses
+from accounts.actors import ip_addresses
 from lazyrabbit import env_file
 
 
@@ -21,7 +21,7 @@ class Request(WSGIRequest):
     def _get_scheme(self) -> str | None:
         """Return https also where several proxies say so, or in capitals, unlike gunicorn."""
         scheme: str | None = self.environ.get("wsgi.url_scheme")
-        return "https" if scheme == "http" and addresses.came_over_https(self) else scheme
+        return "https" if scheme == "http" and ip_addresses.came_over_https(self) else scheme
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:

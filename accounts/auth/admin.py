@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows
-from accounts.clients.client import Client
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
 from accounts.events.models import Event, Name
 from accounts.passwords.admin import OwnPasswordForm
@@ -29,7 +29,7 @@ class SigninForm(AdminAuthenticationForm):
         email, password = (self.cleaned_data.get(name) for name in ("username", "password"))
         if email and password:
             try:
-                user = flows.signin_staff(email, password, self.client)
+                user = flows.signin_staff(email, password, self.actor)
             except (InvalidCredentials, AccountInactive) as error:
                 raise self.get_invalid_login_error() from error
             user.backend = "django.contrib.auth.backends.AllowAllUsersModelBackend"
@@ -37,8 +37,8 @@ class SigninForm(AdminAuthenticationForm):
         return self.cleaned_data
 
     @property
-    def client(self) -> Client:
-        return Client.of(self.request) if self.request else Client()
+    def actor(self) -> Actor:
+        return Actor.from_request(self.request) if self.request else Actor()
 
 
 class AdminSite(admin.AdminSite):
@@ -75,14 +75,14 @@ class AdminSite(admin.AdminSite):
     def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         with transaction.atomic():
             if request.method == "POST" and request.user.is_authenticated:
-                client = Client.of(request)
-                Event.objects.record(Name.SIGNOUT, client, request.user.pk, admin=True)
+                actor = Actor.from_request(request)
+                Event.objects.record(Name.SIGNOUT, actor, request.user.pk, admin=True)
             return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Show the form for one's own password, or a page that says to wait."""
         view = PasswordChangeView.as_view(
-            form_class=partial(OwnPasswordForm, client=Client.of(request)),
+            form_class=partial(OwnPasswordForm, actor=Actor.from_request(request)),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import (
     AccountInactive,
     EmailNotVerified,
@@ -19,7 +19,7 @@ from accounts.errors import (
 from accounts.events.models import Event, Name
 from accounts.links import flows as links
 from accounts.links.models import Purpose
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
@@ -30,9 +30,7 @@ from accounts.users import hashing_pool
 from accounts.users.models import User
 
 
-def signup(
-    email: str, password: str, full_name: str | None = None, *, client: Client
-) -> User | None:
+def signup(email: str, password: str, full_name: str | None = None, *, actor: Actor) -> User | None:
     """Create an account, an inactive one where staff have to approve it, and return it.
 
     Where addresses must be verified first, the answer is None and takes as long whether or not
@@ -45,16 +43,16 @@ def signup(
         raise SignupClosed
 
     def report(limit_name: str) -> None:
-        Event.objects.record(Name.LIMIT_REACHED, client, limit=limit_name)
+        Event.objects.record(Name.LIMIT_REACHED, actor, limit=limit_name)
 
-    limits = network_limits("SIGNUP_RATE_NETWORK", client.network)
+    limits = network_limits("SIGNUP_RATE_NETWORK", actor.network)
     throttling.take(limits, report)
     policy.check(password, User(email=email, full_name=full_name), attr="password")
     is_silent = settings.EMAIL_VERIFICATION == "required"
     address = User.objects.normalize_email(email)
     is_taken = links.is_taken(address)
     if is_taken and not is_silent:
-        invite_owner(address, client)
+        invite_owner(address, actor)
         raise EmailTaken  # Before the hash, so that a flood of these costs little.
     is_active = settings.SIGNUP_MODE == "open"
     try:
@@ -62,11 +60,11 @@ def signup(
     except Overloaded:
         throttling.give_back(limits)
         raise
-    may_mail = is_silent and mails.may_send(Purpose.VERIFY, user.email, client)
-    is_stored = not is_taken and store(user, client)
+    may_mail = is_silent and outbox.may_send(Purpose.VERIFY, user.email, actor)
+    is_stored = not is_taken and store(user, actor)
     if is_silent:
         if may_mail and not is_stored:
-            tell_owner(user.email, client)
+            tell_owner(user.email, actor)
         return None
     if not is_stored:
         raise EmailTaken
@@ -74,7 +72,7 @@ def signup(
 
 
 @transaction.atomic
-def store(user: User, client: Client) -> bool:
+def store(user: User, actor: Actor) -> bool:
     """Store a new account, and queue the mail that verifies its address.
 
     Return whether it was: another request may have been faster.
@@ -84,13 +82,13 @@ def store(user: User, client: Client) -> bool:
             user.save()
     except IntegrityError:
         return False
-    Event.objects.record(Name.SIGNUP_SUCCEEDED, client, user.pk)
+    Event.objects.record(Name.SIGNUP_SUCCEEDED, actor, user.pk)
     if settings.EMAIL_VERIFICATION != "none":
-        mails.send_link(user, Purpose.VERIFY, client)
+        outbox.send_link(user, Purpose.VERIFY, actor)
     return True
 
 
-def tell_owner(email: str, client: Client) -> None:
+def tell_owner(email: str, actor: Actor) -> None:
     """Tell the owner of an address, if it has an account, of a second sign-up with it.
 
     Where the address was never proven, either of the two may be a stranger. So its reader gets a
@@ -101,41 +99,41 @@ def tell_owner(email: str, client: Client) -> None:
         if user is None:
             return
         if user.email_verified or not user.is_active:
-            mails.notify("already_registered", user, client)
+            outbox.notify("already_registered", user, actor)
         else:
-            mails.send_link(user, Purpose.RESET, client, template="signed_up_again")
+            outbox.send_link(user, Purpose.RESET, actor, template="signed_up_again")
 
 
-def invite_owner(email: str, client: Client) -> None:
+def invite_owner(email: str, actor: Actor) -> None:
     """Do the same where a sign-up says that the address is taken, if it was never proven."""
     is_unproven = User.objects.filter(email=email, email_verified_at=None, is_active=True).exists()
-    if is_unproven and mails.may_send(Purpose.RESET, email, client):
-        tell_owner(email, client)
+    if is_unproven and outbox.may_send(Purpose.RESET, email, actor):
+        tell_owner(email, actor)
 
 
 def signin(
-    email: str, password: str, *, client: Client, access_token: str | None = None
+    email: str, password: str, *, actor: Actor, access_token: str | None = None
 ) -> tuple[User, sessions.Tokens]:
     """Start a session for the person who knows the password, in place of the token's if given.
 
     Raises what ``verify`` raises, and EmailNotVerified where an address must be verified first.
     """
-    user = verify(email, password, client)
+    user = verify(email, password, actor)
     if settings.EMAIL_VERIFICATION == "required" and not user.email_verified:
-        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="email_not_verified")
+        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="email_not_verified")
         raise EmailNotVerified
-    is_suspect = is_new_network(user, client) and has_failures(user)
+    is_suspect = is_new_network(user, actor) and has_failures(user)
     with transaction.atomic():
-        tokens = sessions.start(user, client)
-        sessions.replace(access_token, user, client)
+        tokens = sessions.start(user, actor)
+        sessions.replace(access_token, user, actor)
         if is_suspect:
-            context = {"ip_address": client.ip_address, "device": client.device}
-            mails.notify("signin_from_new_network", user, client, **context)
+            context = {"ip_address": actor.ip_address, "device": actor.device}
+            outbox.notify("signin_from_new_network", user, actor, **context)
     return user, tokens
 
 
-def is_new_network(user: User, client: Client) -> bool:
-    return not user.sessions.filter(network=client.network).exists()
+def is_new_network(user: User, actor: Actor) -> bool:
+    return not user.sessions.filter(network=actor.network).exists()
 
 
 def has_failures(user: User) -> bool:
@@ -147,32 +145,32 @@ def has_failures(user: User) -> bool:
     return failed.order_by("-id")[:5].count() == 5
 
 
-def signin_staff(email: str, password: str, client: Client) -> User:
+def signin_staff(email: str, password: str, actor: Actor) -> User:
     """Return the staff member whose address and password these are, for the admin.
 
     Raises what ``verify`` raises, and InvalidCredentials for everybody else.
     """
-    user = verify(email, password, client)
+    user = verify(email, password, actor)
     if not user.is_staff:
-        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="not_staff")
+        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="not_staff")
         raise InvalidCredentials
-    Event.objects.record(Name.SIGNIN_SUCCEEDED, client, user.pk, admin=True)
+    Event.objects.record(Name.SIGNIN_SUCCEEDED, actor, user.pk, admin=True)
     return user
 
 
-def verify(email: str, password: str, client: Client) -> User:
+def verify(email: str, password: str, actor: Actor) -> User:
     """Return the active user whose address and password these are.
 
     Raises what ``authenticate`` raises, or AccountInactive if the password is right.
     """
-    user = authenticate(email, password, client)
+    user = authenticate(email, password, actor)
     if not user.is_active:
-        Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="account_inactive")
+        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="account_inactive")
         raise AccountInactive
     return user
 
 
-def authenticate(email: str, password: str, client: Client) -> User:
+def authenticate(email: str, password: str, actor: Actor) -> User:
     """Return the user whose address and password these are.
 
     A hash is computed on every path, so the time tells no more than the answer does; only
@@ -184,9 +182,9 @@ def authenticate(email: str, password: str, client: Client) -> User:
     email = User.objects.normalize_email(email)
 
     def report(limit_name: str) -> None:
-        Event.objects.record(Name.SIGNIN_BLOCKED, client, owner(email), limit=limit_name)
+        Event.objects.record(Name.SIGNIN_BLOCKED, actor, owner(email), limit=limit_name)
 
-    limits = signin_limits(email, client.network)
+    limits = signin_limits(email, actor.network)
     throttling.refuse_if_reached(limits, report)
     # Counted only when it is their turn: the right passwords of one network may wait together.
     with (
@@ -196,7 +194,7 @@ def authenticate(email: str, password: str, client: Client) -> User:
         # An account that is not there has no password, and says so in the time of any other.
         user = User.objects.filter(email=email).first() or User()
         if not user.check_password(password):
-            record_failure(email, client)
+            record_failure(email, actor)
             raise InvalidCredentials
     return user
 
@@ -206,11 +204,11 @@ def owner(email: str) -> int | None:
     return User.objects.filter(email=email).values_list("pk", flat=True).first()
 
 
-def record_failure(email: str, client: Client) -> None:
+def record_failure(email: str, actor: Actor) -> None:
     """Write down the failure, at the same cost whether or not the address has an account."""
     user_id = owner(email)
     reason = "unknown_email" if user_id is None else "wrong_password"
-    Event.objects.record(Name.SIGNIN_FAILED, client, user_id, reason=reason)
+    Event.objects.record(Name.SIGNIN_FAILED, actor, user_id, reason=reason)
 
 
 def signin_limits(email: str, network: str) -> list[Limit]:
@@ -229,15 +227,13 @@ def signin_limits(email: str, network: str) -> list[Limit]:
     return [*around, own, limit("SIGNIN_RATE_ACCOUNT", email), daily]
 
 
-def signout(
-    access_token: str | None, refresh_token: str | None, scope: str, client: Client
-) -> None:
+def signout(access_token: str | None, refresh_token: str | None, scope: str, actor: Actor) -> None:
     """End the session that the tokens name (``local``), the user's others, or all (``global``).
 
     The token of a session that has ended ends no other one: it may have been stolen. Asking
     again for what is done already succeeds, and is no event. Raises what ``sessions.find`` raises.
     """
-    session = sessions.find(access_token, refresh_token, client)
+    session = sessions.find(access_token, refresh_token, actor)
     of_user = Session.objects.filter(user=session.user_id)
     chosen = {
         "local": of_user.filter(pk=session.pk),
@@ -252,7 +248,7 @@ def signout(
         if ended := chosen.revoke():
             Event.objects.record(
                 Name.SIGNOUT,
-                client,
+                actor,
                 session.user_id,
                 session.pk,
                 scope=scope,

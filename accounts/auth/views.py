@@ -26,7 +26,7 @@ from accounts.errors import (
     SignupClosed,
     TooManyAttempts,
 )
-from accounts.mails.serializers import MessageSerializer
+from accounts.outbox.serializers import MessageSerializer
 from accounts.sessions import flows as sessions
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.serializers import TokensSerializer
@@ -50,7 +50,7 @@ class AuthViewSet(EntranceViewSet):
         It signs nobody in: that is the next request. Where addresses must be verified first, it
         is 202 with a message and no user, whether or not the address has an account.
         """
-        user = flows.signup(**self.validated(), client=self.client)
+        user = flows.signup(**self.validated(), actor=self.actor)
         if user is None:
             return Response({"message": CHECK_YOUR_MAIL}, status=202)
         message = "User created successfully"
@@ -74,9 +74,7 @@ class AuthViewSet(EntranceViewSet):
         session of the same person, it ends that one; any other token is as good as none.
         """
         access_token = bearer_token(request)
-        user, tokens = flows.signin(
-            **self.validated(), client=self.client, access_token=access_token
-        )
+        user, tokens = flows.signin(**self.validated(), actor=self.actor, access_token=access_token)
         return Response(SignedInSerializer({"user": user, **tokens._asdict()}).data)
 
     @operation(RefreshSerializer, TokensSerializer, errors=(InvalidToken,))
@@ -87,7 +85,7 @@ class AuthViewSet(EntranceViewSet):
         Each is good for one exchange. If the answer was lost, it gets the same successor again,
         until that is used. One that comes back later ends the session: it may be stolen.
         """
-        tokens = sessions.refresh(**self.validated(), client=self.client)
+        tokens = sessions.refresh(**self.validated(), actor=self.actor)
         return Response(tokens._asdict())
 
     @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
@@ -99,5 +97,5 @@ class AuthViewSet(EntranceViewSet):
         Send the access token in the header, or the refresh token in the body if that has expired.
         The second time it is a 204 too.
         """
-        flows.signout(bearer_token(request), **self.validated(), client=self.client)
+        flows.signout(bearer_token(request), **self.validated(), actor=self.actor)
         return Response(status=204)

@@ -8,8 +8,8 @@ from types import ModuleType
 
 from django.db import connection, transaction
 
+from accounts.actors.actor import COMMAND
 from accounts.backups import files, postgresql, sqlite
-from accounts.clients.client import COMMAND
 from accounts.events.models import Event, Name, describe, publish
 
 RECORD = """

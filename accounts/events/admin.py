@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts.clients import addresses
+from accounts.actors import ip_addresses
 from accounts.events.lists import LONGEST_SEARCH, AtLeast, FirstPages, IndexedList, first_keys
 from accounts.events.models import Event
 
@@ -170,7 +170,7 @@ class EventAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet[Event], bool]:
         """Find by what an index knows, so that a search is fast in a log of any size."""
         term = search_term.strip()
-        if address := addresses.parse(term):
+        if address := ip_addresses.parse(term):
             return queryset.filter(ip_address=str(address)), False
         if term.isdecimal() and len(term) <= MAX_DIGITS:
             return of_people(queryset, [int(term)]), False

@@ -11,8 +11,8 @@ from django.db import models, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
-from accounts.clients import devices
-from accounts.clients.client import Client
+from accounts.actors import devices
+from accounts.actors.actor import Actor
 
 logger = logging.getLogger(__name__)
 EVENTS = Counter("events", "Events of the audit log, by name and reason.", ["event", "reason"])
@@ -76,7 +76,7 @@ class EventQuerySet(models.QuerySet["Event"]):
     def record(
         self,
         name: Name,
-        client: Client,
+        actor: Actor,
         user_id: int | None = None,
         session_id: UUID | None = None,
         **details: Any,
@@ -86,7 +86,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         Call it in the transaction of what it records: no audit, no change. Never give it a
         password, a token, or an e-mail address; ``details`` are a few plain values.
         """
-        self.write([describe(name, client, user_id, session_id, **details)])
+        self.write([describe(name, actor, user_id, session_id, **details)])
 
     def write(self, events: "Iterable[Event]", *, is_published: bool = True) -> None:
         """Write down these events; ``publish`` is the caller's where there may be very many."""
@@ -161,22 +161,22 @@ class Event(models.Model):
 
 def describe(
     name: Name,
-    client: Client,
+    actor: Actor,
     user_id: int | None = None,
     session_id: UUID | None = None,
     **details: Any,
 ) -> Event:
     """Return the event, not yet written down. ``by`` tells who acted, if not the person."""
-    if client.by:
-        details["by"] = client.by
+    if actor.by:
+        details["by"] = actor.by
     return Event(
         name=name,
         user_id=user_id,
-        staff_id=client.staff_id,
+        staff_id=actor.staff_id,
         session_id=session_id,
-        ip_address=client.ip_address,
-        user_agent=client.user_agent,
-        device=client.device,
-        request_id=client.request_id,
+        ip_address=actor.ip_address,
+        user_agent=actor.user_agent,
+        device=actor.device,
+        request_id=actor.request_id,
         details=details,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.clients.devices import UNKNOWN
+from accounts.actors.devices import UNKNOWN
 from accounts.events.models import Event, Name
 
 SIGNED_IN = {

@@ -3,10 +3,10 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, StaffCannotBeDeleted
 from accounts.events.models import Event, Name
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -15,7 +15,7 @@ from accounts.users.models import User
 
 def update(
     session: Session,
-    client: Client,
+    actor: Actor,
     *,
     password: str | None = None,
     current_password: str | None = None,
@@ -29,20 +29,20 @@ def update(
     """
     password_hash = None
     if profile:
-        sessions.count_change(session, Name.PROFILE_CHANGED, client)
+        sessions.count_change(session, Name.PROFILE_CHANGED, actor)
     if "full_name" in profile:
         session.user.full_name = profile["full_name"]  # A new password must not resemble it.
     if password is not None:
-        password_hash = passwords.prepare(session, password, current_password, "password", client)
+        password_hash = passwords.prepare(session, password, current_password, "password", actor)
     elif current_password is not None:
-        passwords.confirm(session, current_password, client)
+        passwords.confirm(session, current_password, actor)
     users = User.objects.filter(pk=session.user_id)
     with transaction.atomic():
         if password_hash:
-            passwords.replace(session, password_hash, client)
+            passwords.replace(session, password_hash, actor)
         if profile and users.update(**profile, updated_at=timezone.now()):
             Event.objects.record(
-                Name.PROFILE_CHANGED, client, session.user_id, session.pk, fields=sorted(profile)
+                Name.PROFILE_CHANGED, actor, session.user_id, session.pk, fields=sorted(profile)
             )
         user = users.first()
     if user is None:
@@ -50,20 +50,20 @@ def update(
     return user
 
 
-def delete(session: Session, client: Client, current_password: str | None = None) -> None:
+def delete(session: Session, actor: Actor, current_password: str | None = None) -> None:
     """Delete the account and everything it owns.
 
     Raises StaffCannotBeDeleted, and what ``passwords.confirm`` and ``passwords.lock`` raise. The
     lock lets no sign-in start a session half-way through, and nobody be made staff.
     """
     refuse_staff(session.user)
-    passwords.confirm(session, current_password, client)
+    passwords.confirm(session, current_password, actor)
     with transaction.atomic():
         for user in User.objects.filter(pk=session.user_id).select_for_update():
             refuse_staff(user)
         user = passwords.lock(session)
-        Event.objects.record(Name.ACCOUNT_DELETED, client, user.pk, session.pk)
-        mails.notify("account_deleted", user, client)
+        Event.objects.record(Name.ACCOUNT_DELETED, actor, user.pk, session.pk)
+        outbox.notify("account_deleted", user, actor)
         user.delete()
 
 

@@ -43,7 +43,7 @@ class MeViewSet(MemberViewSet):
         body is ignored.
         """
         changes = self.validated(user=self.session.user)
-        user = flows.update(self.session, self.client, **changes)
+        user = flows.update(self.session, self.actor, **changes)
         return Response(shown(user))
 
     @operation(
@@ -62,5 +62,5 @@ class MeViewSet(MemberViewSet):
 
         An account of staff is deleted in the admin only.
         """
-        flows.delete(self.session, self.client, **self.validated())
+        flows.delete(self.session, self.actor, **self.validated())
         return Response(status=204)

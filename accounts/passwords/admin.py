@@ -6,7 +6,7 @@ from django.contrib.admin.forms import AdminPasswordChangeForm as DjangoOwnPassw
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import PasswordIncorrect
 from accounts.passwords import flows
 from accounts.users.models import User
@@ -15,34 +15,34 @@ from accounts.users.models import User
 class SetPasswordForm(AdminPasswordChangeForm):
     """Django's form, except that it writes the password alone and ends the user's sessions."""
 
-    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.client = client
+        self.actor = actor
 
     def save(self, commit: bool = True) -> User:
         user: User = self.user
         is_usable = self.cleaned_data["set_usable_password"]
         new_password = self.cleaned_data["password1"] if is_usable else None
-        flows.set_by_staff(user, new_password, self.client)
+        flows.set_by_staff(user, new_password, self.actor)
         return user
 
 
 class OwnPasswordForm(DjangoOwnPasswordForm):
     """The same for one's own password."""
 
-    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.client = client
+        self.actor = actor
 
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
         try:
-            flows.verify(self.user, password, self.client)
+            flows.verify(self.user, password, self.actor)
         except PasswordIncorrect as error:
             raise ValidationError(error.default_detail, code=error.default_code) from error
         return password
 
     def save(self, commit: bool = True) -> User:
         user: User = self.user
-        flows.set_by_staff(user, self.cleaned_data["new_password1"], self.client, is_own=True)
+        flows.set_by_staff(user, self.cleaned_data["new_password1"], self.actor, is_own=True)
         return user

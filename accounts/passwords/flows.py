@@ -5,8 +5,8 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.clients import addresses
-from accounts.clients.client import Client
+from accounts.actors import ip_addresses
+from accounts.actors.actor import Actor
 from accounts.errors import (
     InvalidToken,
     LinkNotValid,
@@ -16,7 +16,7 @@ from accounts.errors import (
 )
 from accounts.events.models import Event, Name
 from accounts.links.models import Link, Purpose
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from accounts.passwords import policy
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -31,19 +31,19 @@ SIGNINS, CONFIRMATIONS = "sign-ins", "confirmations"
 STRANGE = "networks where the account never had a session"  # In place of one network.
 
 
-def confirm(session: Session, current_password: str | None, client: Client) -> None:
+def confirm(session: Session, current_password: str | None, actor: Actor) -> None:
     """Make sure that a sensitive act is the account's owner's (OWASP ASVS 4.0, 3.7.1).
 
     Raises what ``verify`` raises for a wrong password, also where none would have been needed; and
     ReauthenticationRequired without one, for staff or if the session's sign-in is long ago.
     """
     if current_password is not None:
-        verify(session.user, current_password, client)
+        verify(session.user, current_password, actor)
     elif session.user.is_privileged or not session.is_fresh:
         raise ReauthenticationRequired
 
 
-def verify(user: User, current_password: str, client: Client) -> None:
+def verify(user: User, current_password: str, actor: Actor) -> None:
     """Make sure that this is the user's password. Raises PasswordIncorrect, or TooManyAttempts.
 
     A wrong one counts against the account, from wherever it comes. It is no failed sign-in: a thief
@@ -51,12 +51,12 @@ def verify(user: User, current_password: str, client: Client) -> None:
     """
 
     def report(limit_name: str) -> None:
-        Event.objects.record(Name.LIMIT_REACHED, client, user.pk, limit=limit_name)
+        Event.objects.record(Name.LIMIT_REACHED, actor, user.pk, limit=limit_name)
 
-    is_known = user.sessions.filter(network=client.network).exists()
+    is_known = user.sessions.filter(network=actor.network).exists()
     limits = [
         limit("REAUTHENTICATION_RATE_ACCOUNT", user.email),
-        daily_limit(CONFIRMATIONS, user.email, client.network if is_known else STRANGE),
+        daily_limit(CONFIRMATIONS, user.email, actor.network if is_known else STRANGE),
     ]
     throttling.refuse_if_reached(limits, report)
     with (
@@ -64,7 +64,7 @@ def verify(user: User, current_password: str, client: Client) -> None:
         throttling.failures_counted(limits, PasswordIncorrect, report),
     ):
         if not user.check_password(current_password):
-            Event.objects.record(Name.REAUTHENTICATION_FAILED, client, user.pk)
+            Event.objects.record(Name.REAUTHENTICATION_FAILED, actor, user.pk)
             raise PasswordIncorrect
 
 
@@ -95,7 +95,7 @@ def lock(session: Session) -> User:
 
 
 def prepare(
-    session: Session, new_password: str, current_password: str | None, attr: str, client: Client
+    session: Session, new_password: str, current_password: str | None, attr: str, actor: Actor
 ) -> str:
     """Return the hash of a new password that its owner may have.
 
@@ -104,7 +104,7 @@ def prepare(
     TooManyAttempts after many changes.
     """
     try:
-        confirm(session, current_password, client)
+        confirm(session, current_password, actor)
     except PasswordIncorrect as error:
         raise PasswordIncorrect(policy.refusals(new_password, session.user, attr)) from error
     policy.check(new_password, session.user, attr)
@@ -114,12 +114,12 @@ def prepare(
         is_unchanged = in_one_form(new_password) == in_one_form(current_password)
     if is_unchanged:
         raise PasswordUnchanged(attr)
-    sessions.count_change(session, Name.PASSWORD_CHANGED, client)
+    sessions.count_change(session, Name.PASSWORD_CHANGED, actor)
     return make_password(new_password)
 
 
 @transaction.atomic
-def replace(session: Session, password_hash: str, client: Client) -> None:
+def replace(session: Session, password_hash: str, actor: Actor) -> None:
     """Store the hash and end every other session of the user.
 
     Raises what ``lock`` raises. The row is locked before the sessions end: a sign-in with the old
@@ -131,18 +131,18 @@ def replace(session: Session, password_hash: str, client: Client) -> None:
     ended = user.sessions.exclude(pk=session.pk).revoke()
     sessions.end_cookies_of(user)
     user.links.revocable().delete()
-    Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, session.pk, sessions_ended=ended)
-    mails.notify("password_changed", user, client)
+    Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, session.pk, sessions_ended=ended)
+    outbox.notify("password_changed", user, actor)
 
 
-def change(session: Session, new_password: str, current_password: str, client: Client) -> None:
+def change(session: Session, new_password: str, current_password: str, actor: Actor) -> None:
     """Change a password that its owner knows. Raises what ``prepare`` and ``replace`` raise."""
-    password_hash = prepare(session, new_password, current_password, "new_password", client)
-    replace(session, password_hash, client)
+    password_hash = prepare(session, new_password, current_password, "new_password", actor)
+    replace(session, password_hash, actor)
 
 
 def set_by_staff(
-    user: User, new_password: str | None, client: Client, *, is_own: bool = False
+    user: User, new_password: str | None, actor: Actor, *, is_own: bool = False
 ) -> None:
     """Set a password, end every session of the user, and lift the account's blocks.
 
@@ -161,11 +161,11 @@ def set_by_staff(
         sessions.end_cookies_of(user)
         user.links.revocable().delete()
         throttling.clear(failure_limits(user))
-        Event.objects.record(Name.PASSWORD_CHANGED, client, user.pk, sessions_ended=ended)
-        mails.notify("password_changed", user, client)
+        Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
+        outbox.notify("password_changed", user, actor)
 
 
-def reset(token: str, new_password: str, client: Client) -> None:
+def reset(token: str, new_password: str, actor: Actor) -> None:
     """Set the password for the reader of the mailbox, and end every session.
 
     That proves the mailbox, lifts the account's blocks, and undoes a change of address that can
@@ -181,7 +181,7 @@ def reset(token: str, new_password: str, client: Client) -> None:
     password_hash = make_password(new_password)
     with transaction.atomic():
         user = link.consume()
-        prove(user, link.email, client)
+        prove(user, link.email, actor)
         User.objects.filter(pk=user.pk).update(
             password=password_hash,
             full_name=user.full_name,
@@ -192,11 +192,11 @@ def reset(token: str, new_password: str, client: Client) -> None:
         sessions.end_cookies_of(user)
         user.links.revocable().delete()
         throttling.clear(failure_limits(user))
-        Event.objects.record(Name.PASSWORD_RESET, client, user.pk, sessions_ended=ended)
-        mails.notify("password_changed", user, client)
+        Event.objects.record(Name.PASSWORD_RESET, actor, user.pk, sessions_ended=ended)
+        outbox.notify("password_changed", user, actor)
 
 
-def prove(user: User, email: str, client: Client) -> None:
+def prove(user: User, email: str, actor: Actor) -> None:
     """Take as proven the address that a link to set a password went to; the caller stores it.
 
     It is the account's, or the one that a change of address can be undone to. Raises LinkNotValid
@@ -204,13 +204,13 @@ def prove(user: User, email: str, client: Client) -> None:
     """
     if undo := user.links.to_undo(email).first():
         undo.bring_back(user)
-        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, client, user.pk)
+        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, actor, user.pk)
     elif user.email != email:
         raise LinkNotValid
     elif not user.email_verified:
         # A stranger may have signed up with the address, and given the name.
         user.email_verified_at, user.full_name = timezone.now(), None
-        Event.objects.record(Name.EMAIL_VERIFIED, client, user.pk)
+        Event.objects.record(Name.EMAIL_VERIFIED, actor, user.pk)
 
 
 def networks(user: User) -> set[str]:
@@ -221,7 +221,7 @@ def networks(user: User) -> set[str]:
     """
     since = timezone.now() - settings.SIGNIN_RATE_ACCOUNT_NETWORK[1]
     seen = user.events.filter(created_at__gt=since).values_list("ip_address", flat=True)
-    return {*map(addresses.network, seen.distinct()), *known_networks(user)}
+    return {*map(ip_addresses.network, seen.distinct()), *known_networks(user)}
 
 
 def known_networks(user: User) -> set[str]:
@@ -270,13 +270,13 @@ def confirmation_blocks(user: User) -> list[throttling.Tally]:
 
 
 @transaction.atomic
-def unblock(user: User, client: Client) -> list[throttling.Tally]:
+def unblock(user: User, actor: Actor) -> list[throttling.Tally]:
     """Forget the wrong passwords for the account, in every network, and the mails it asked for.
 
     Return what was counted. What a network shares is not the account's, and stays.
     """
-    lifted = throttling.clear([*failure_limits(user), *mails.quotas(user.email)])
+    lifted = throttling.clear([*failure_limits(user), *outbox.quotas(user.email)])
     if lifted:
         names = sorted({tally.limit.name for tally in lifted})
-        Event.objects.record(Name.ACCOUNT_UNBLOCKED, client, user.pk, limits=names)
+        Event.objects.record(Name.ACCOUNT_UNBLOCKED, actor, user.pk, limits=names)
     return lifted

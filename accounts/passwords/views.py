@@ -13,7 +13,7 @@ from accounts.errors import (
     TooManyAttempts,
 )
 from accounts.links.models import Purpose
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from accounts.passwords import flows
 from accounts.passwords.serializers import (
     ChangePasswordSerializer,
@@ -36,7 +36,7 @@ class ChangePasswordViewSet(MemberViewSet):
         My other sessions end at once; this one stays.
         """
         passwords = self.validated(user=self.session.user)
-        flows.change(self.session, **passwords, client=self.client)
+        flows.change(self.session, **passwords, actor=self.actor)
         return Response({"message": "Password changed successfully"})
 
 
@@ -48,7 +48,7 @@ class PasswordViewSet(EntranceViewSet):
 
         The answer is the same for every address.
         """
-        mails.ask(Purpose.RESET, self.validated()["email"], self.client)
+        outbox.ask(Purpose.RESET, self.validated()["email"], self.actor)
         message = "If the address has an account, we sent a link to it."
         return Response({"message": message}, status=202)
 
@@ -64,5 +64,5 @@ class PasswordViewSet(EntranceViewSet):
         Everybody is signed out, and nobody in: that is the next request. The address is verified.
         """
         data = self.validated()
-        flows.reset(data["token"], data["password"], self.client)
+        flows.reset(data["token"], data["password"], self.actor)
         return Response({"message": "Password changed successfully"})

@@ -13,7 +13,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.links.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
@@ -33,7 +33,7 @@ class EndSessionForm(forms.ModelForm):
         model = Session
         fields = ()
 
-    client: Client
+    actor: Actor
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +42,7 @@ class EndSessionForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Session:
         session: Session = self.instance
-        flows.end(Session.objects.filter(pk=session.pk), self.client)
+        flows.end(Session.objects.filter(pk=session.pk), self.actor)
         return session
 
 
@@ -96,7 +96,7 @@ class SessionInline(admin.TabularInline):
         """Tell the form, whose class is made for each request, who uses it."""
         self.say_how_many(obj.sessions.live().count())
         formset = super().get_formset(request, obj, **kwargs)
-        formset.form.client = Client.of_staff(request)  # type: ignore[attr-defined]
+        formset.form.actor = Actor.staff(request)  # type: ignore[attr-defined]
         return formset
 
     def say_how_many(self, live: int) -> None:
@@ -142,7 +142,7 @@ def sign_out_everywhere(
     page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[User]
 ) -> None:
     chosen = changeable(page, request, queryset)
-    ended = flows.end_everywhere(chosen, Client.of_staff(request))
+    ended = flows.end_everywhere(chosen, Actor.staff(request))
     page.message_user(request, f"{ended} sessions ended.")
 
 
@@ -156,7 +156,7 @@ def deactivate_and_sign_out(
     """
     chosen = changeable(page, request, queryset)
     with transaction.atomic():
-        deactivated = set_active(chosen, False, Client.of_staff(request))
+        deactivated = set_active(chosen, False, Actor.staff(request))
         Session.objects.filter(user__in=chosen).revoke()
         flows.end_cookies(chosen)
         Link.objects.filter(user__in=chosen).delete()

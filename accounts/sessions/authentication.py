@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import ForgedToken, InvalidToken
 from accounts.sessions import forgeries
 from accounts.sessions.models import Session
@@ -35,7 +35,7 @@ class SessionAuthentication(BaseAuthentication):
         try:
             token = AccessToken.parse(access_token)
         except ForgedToken:
-            forgeries.record("token", Client.of(request))
+            forgeries.record("token", Actor.from_request(request))
             raise
         session = Session.objects.find(token.sid)
         if session is None or not session.is_live or not session.user.is_active:

@@ -13,11 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import ForgedToken, InvalidCredentials, InvalidToken
 from accounts.events.models import Event, Name, describe, publish
 from accounts.links.models import Link
-from accounts.mails import flows as mails
+from accounts.outbox import flows as outbox
 from accounts.sessions import forgeries
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken, SessionToken
@@ -45,7 +45,7 @@ def issue(session: Session) -> Tokens:
 
 
 @transaction.atomic
-def start(user: User, client: Client) -> Tokens:
+def start(user: User, actor: Actor) -> Tokens:
     """Start a session on a device whose password was just found right.
 
     Raises InvalidCredentials if the account was deleted or deactivated, or its password changed,
@@ -55,33 +55,33 @@ def start(user: User, client: Client) -> Tokens:
     unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
     if not unchanged.select_for_update(no_key=True).values_list("pk"):
         raise InvalidCredentials
-    make_room(user, client)
+    make_room(user, actor)
     now = timezone.now()
     session = Session.objects.create(
         user=user,
-        ip_address=client.ip_address,
-        network=client.network,
-        user_agent=client.user_agent,
-        device=client.device,
+        ip_address=actor.ip_address,
+        network=actor.network,
+        user_agent=actor.user_agent,
+        device=actor.device,
         created_at=now,
         last_used_at=now,
         first_used_at=now,  # No generation comes before this one: there is nothing to wait for.
-        refresh_network=client.network,
+        refresh_network=actor.network,
         expires_at=expiry(now, now),
     )
-    Event.objects.record(Name.SIGNIN_SUCCEEDED, client, user.pk, session.pk)
+    Event.objects.record(Name.SIGNIN_SUCCEEDED, actor, user.pk, session.pk)
     return issue(session)
 
 
-def make_room(user: User, client: Client) -> None:
+def make_room(user: User, actor: Actor) -> None:
     """End the oldest sessions, so that with one more there are ``SESSIONS_PER_USER`` at most."""
     newest = user.sessions.live().order_by("-created_at").values_list("pk", flat=True)
     surplus = list(newest[settings.SESSIONS_PER_USER - 1 :])
     if surplus:
-        end(Session.objects.filter(pk__in=surplus), client._replace(by="limit"))
+        end(Session.objects.filter(pk__in=surplus), actor._replace(by="limit"))
 
 
-def replace(access_token: str | None, user: User, client: Client) -> None:
+def replace(access_token: str | None, user: User, actor: Actor) -> None:
     """End the session of this device when its person signs in anew (OWASP ASVS 5.0, 7.2.4).
 
     A token that is stale, or of another person, ends nothing. Call it in the transaction of
@@ -89,17 +89,17 @@ def replace(access_token: str | None, user: User, client: Client) -> None:
     """
     if access_token is not None:
         with suppress(InvalidToken):
-            token = present(AccessToken, access_token, client)
-            end(user.sessions.filter(pk=token.sid), client)
+            token = present(AccessToken, access_token, actor)
+            end(user.sessions.filter(pk=token.sid), actor)
 
 
-def refresh(refresh_token: str, client: Client) -> Tokens:
+def refresh(refresh_token: str, actor: Actor) -> Tokens:
     """Exchange a refresh token for the next pair (RFC 6749, section 6; RFC 9700, section 4.14).
 
     One statement moves the session to its next generation, and the claims hold what the next
     tokens need. Every other request is ``accept_or_revoke``'s to judge. Raises InvalidToken.
     """
-    token = present(RefreshToken, refresh_token, client)
+    token = present(RefreshToken, refresh_token, actor)
     now = timezone.now()
     next_ = Session(
         pk=token.sid,
@@ -108,24 +108,24 @@ def refresh(refresh_token: str, client: Client) -> Tokens:
         created_at=token.signed_in_at,
         last_used_at=now,
         expires_at=expiry(token.signed_in_at, now),
-        refresh_network=client.network,
-        device=client.device,
+        refresh_network=actor.network,
+        device=actor.device,
     )
     if Session.objects.rotate(next_):
         return issue(next_)
-    return issue(accept_or_revoke(token, now, client))
+    return issue(accept_or_revoke(token, now, actor))
 
 
-def present(kind: type[Token], text: str, client: Client) -> Token:
+def present(kind: type[Token], text: str, actor: Actor) -> Token:
     """Return the token as a client presents it. Raises InvalidToken; a forged one is recorded."""
     try:
         return kind.parse(text)
     except ForgedToken:
-        forgeries.record("token", client)
+        forgeries.record("token", actor)
         raise
 
 
-def accept_or_revoke(token: RefreshToken, now: datetime, client: Client) -> Session:
+def accept_or_revoke(token: RefreshToken, now: datetime, actor: Actor) -> Session:
     """Return the live session of the current refresh token, or of one that may still be repeated.
 
     Any other token that was used before ends the session, for thief and owner alike. Raises
@@ -138,26 +138,26 @@ def accept_or_revoke(token: RefreshToken, now: datetime, client: Client) -> Sess
         return session
     is_previous = session.generation == token.generation + 1
     if is_previous and settings.REFRESH_GRACE_SECONDS and session.is_within_grace(now):
-        return repeat(session, client)
+        return repeat(session, actor)
     with transaction.atomic():
         if Session.objects.filter(pk=session.pk).revoke():
-            Event.objects.record(Name.REFRESH_REUSE, client, session.user_id, session.pk)
-            mails.notify("refresh_reuse", session.user, client)
+            Event.objects.record(Name.REFRESH_REUSE, actor, session.user_id, session.pk)
+            outbox.notify("refresh_reuse", session.user, actor)
     raise InvalidToken
 
 
-def repeat(session: Session, client: Client) -> Session:
+def repeat(session: Session, actor: Actor) -> Session:
     """Return the session, whose tokens are issued again. Raises InvalidToken."""
     # Until its tokens are used, the answer that held them may be lost, and the phone that missed it
     # in another network. Once they arrived, only a second tab asks again, which shares the network
     # of the first; elsewhere it may be a thief who waits for the owner's refresh. The session goes
     # on, since it may also be the owner, moving between networks within these seconds.
-    if session.first_used_at and session.refresh_network != client.network:
+    if session.first_used_at and session.refresh_network != actor.network:
         raise InvalidToken
     return session
 
 
-def find(access_token: str | None, refresh_token: str | None, client: Client) -> Session:
+def find(access_token: str | None, refresh_token: str | None, actor: Actor) -> Session:
     """Return the session that either token names, live or ended.
 
     Beside a refresh token, an access token that has expired is as good as none. Raises
@@ -166,28 +166,28 @@ def find(access_token: str | None, refresh_token: str | None, client: Client) ->
     """
     if access_token is None and refresh_token is None:
         raise NotAuthenticated
-    refresh = None if refresh_token is None else present(RefreshToken, refresh_token, client)
-    access = parse_access(access_token, client, or_none=refresh is not None)
+    refresh = None if refresh_token is None else present(RefreshToken, refresh_token, actor)
+    access = parse_access(access_token, actor, or_none=refresh is not None)
     named = {token.sid for token in (access, refresh) if token}
     session = Session.objects.filter(pk__in=named).first()
     if session is None or len(named) > 1:
         raise InvalidToken
     if refresh and session.is_live:
-        return accept_or_revoke(refresh, timezone.now(), client)
+        return accept_or_revoke(refresh, timezone.now(), actor)
     return session
 
 
-def parse_access(access_token: str | None, client: Client, *, or_none: bool) -> AccessToken | None:
+def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> AccessToken | None:
     """Return the access token, or None where a bad one is forgiven. Raises InvalidToken."""
     try:
-        return None if access_token is None else present(AccessToken, access_token, client)
+        return None if access_token is None else present(AccessToken, access_token, actor)
     except InvalidToken:
         if or_none:
             return None
         raise
 
 
-def count_change(session: Session, name: Name, client: Client) -> None:
+def count_change(session: Session, name: Name, actor: Actor) -> None:
     """Count one more change of this kind to the account, before any of it is made.
 
     Each is an event, which is kept for long: over the limit there is neither. It is called outside
@@ -196,14 +196,14 @@ def count_change(session: Session, name: Name, client: Client) -> None:
 
     def report(limit_name: str) -> None:
         Event.objects.record(
-            Name.LIMIT_REACHED, client, session.user_id, session.pk, limit=limit_name
+            Name.LIMIT_REACHED, actor, session.user_id, session.pk, limit=limit_name
         )
 
     throttling.take([limit("CHANGE_RATE_ACCOUNT", name, str(session.user_id))], report)
 
 
 @transaction.atomic
-def end(sessions: SessionQuerySet, client: Client, *, is_published: bool = True) -> int:
+def end(sessions: SessionQuerySet, actor: Actor, *, is_published: bool = True) -> int:
     """End the live ones of these sessions, each with its event, and return how many there were.
 
     The rows are locked first, so that a session that ends twice at once is recorded once.
@@ -211,13 +211,13 @@ def end(sessions: SessionQuerySet, client: Client, *, is_published: bool = True)
     live = sessions.live().order_by("pk").select_for_update(no_key=True, of=("self",))
     owners = dict(live.values_list("pk", "user_id"))
     Session.objects.filter(pk__in=owners).revoke()
-    events = (describe(Name.SESSION_ENDED, client, user_id, pk) for pk, user_id in owners.items())
+    events = (describe(Name.SESSION_ENDED, actor, user_id, pk) for pk, user_id in owners.items())
     Event.objects.write(events, is_published=is_published)
     return len(owners)
 
 
 @transaction.atomic
-def end_everywhere(users: list[int], client: Client) -> int:
+def end_everywhere(users: list[int], actor: Actor) -> int:
     """Sign people out, of the admin too; return how many sessions were live.
 
     What they asked for by mail is void with it, or a thief's change of address would outlive their
@@ -225,13 +225,13 @@ def end_everywhere(users: list[int], client: Client) -> int:
     """
     locked = User.objects.filter(pk__in=users).order_by("pk").select_for_update()
     chosen = list(locked.values_list("pk", flat=True))
-    ended = end(Session.objects.filter(user__in=chosen), client)
+    ended = end(Session.objects.filter(user__in=chosen), actor)
     Link.objects.revocable().filter(user__in=chosen).delete()
     end_cookies(chosen)
     return ended
 
 
-def end_all(sessions: SessionQuerySet, client: Client) -> int:
+def end_all(sessions: SessionQuerySet, actor: Actor) -> int:
     """End however many sessions there are, in batches, and return how many were live.
 
     Each has its event in the audit log; the process's own log has one line for all of them.
@@ -239,10 +239,10 @@ def end_all(sessions: SessionQuerySet, client: Client) -> int:
     ended, batch = 0, sessions.live().order_by("pk")
     try:
         while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
-            ended += end(Session.objects.filter(pk__in=pks), client, is_published=False)
+            ended += end(Session.objects.filter(pk__in=pks), actor, is_published=False)
             batch = batch.filter(pk__gt=pks[-1])
     finally:  # Also of what was ended when it is interrupted.
-        publish(describe(Name.SESSION_ENDED, client, sessions_ended=ended), ended)
+        publish(describe(Name.SESSION_ENDED, actor, sessions_ended=ended), ended)
     return ended
 
 

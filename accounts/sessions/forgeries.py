@@ -2,17 +2,17 @@
 
 from functools import partial
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.events.models import Event, Name
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import hourly
 
 
-def record(reason: str, client: Client) -> None:
+def record(reason: str, actor: Actor) -> None:
     """Write down the first one of its kind that a network sends in an hour.
 
     It names no account: whatever else was sent may be forged too.
     """
-    limit = hourly(f"{Name.FORGERY_REFUSED} {reason}", client.network)
-    event = partial(Event.objects.record, Name.FORGERY_REFUSED, client, reason=reason)
+    limit = hourly(f"{Name.FORGERY_REFUSED} {reason}", actor.network)
+    event = partial(Event.objects.record, Name.FORGERY_REFUSED, actor, reason=reason)
     throttling.record_unless_reached(limit, event)

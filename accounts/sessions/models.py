@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models
 from django.utils import timezone
 
-from accounts.clients import devices
+from accounts.actors import devices
 
 
 @cache

@@ -31,6 +31,6 @@ class SessionViewSet(MemberViewSet):
     @operation(status=204, errors=(NotFound,))
     def destroy(self, request: Request, id: str) -> Response:  # noqa: A002 (the path's name)
         """Sign a device out."""
-        if not flows.end(self.session.user.sessions.filter(pk=id), self.client):
+        if not flows.end(self.session.user.sessions.filter(pk=id), self.actor):
             raise NotFound
         return Response(status=204)

@@ -11,29 +11,29 @@ ACCOUNTS = Path(__file__).parent.parent
 
 # A room imports rooms named here and nothing else of ours but errors and viewsets.
 MAY_IMPORT = {
-    "clients": set(),
+    "actors": set(),
     "throttling": set(),
-    "events": {"clients"},
-    "users": {"clients", "events"},
+    "events": {"actors"},
+    "users": {"actors", "events"},
     "links": {"users"},
-    "mails": {"clients", "throttling", "events", "users", "links"},
-    "sessions": {"clients", "throttling", "events", "users", "links", "mails"},
-    "passwords": {"clients", "throttling", "events", "users", "links", "mails", "sessions"},
-    "auth": {"clients", "throttling", "events", "users", "links", "mails", "sessions", "passwords"},
-    "emails": {
-        "clients",
+    "outbox": {"actors", "throttling", "events", "users", "links"},
+    "sessions": {"actors", "throttling", "events", "users", "links", "outbox"},
+    "passwords": {"actors", "throttling", "events", "users", "links", "outbox", "sessions"},
+    "auth": {"actors", "throttling", "events", "users", "links", "outbox", "sessions", "passwords"},
+    "email_addresses": {
+        "actors",
         "throttling",
         "events",
         "users",
         "links",
-        "mails",
+        "outbox",
         "sessions",
         "passwords",
         "auth",
     },
-    "me": {"clients", "events", "users", "mails", "sessions", "passwords"},
-    "pages": {"clients", "users", "links", "mails", "passwords", "emails"},
-    "backups": {"clients", "events"},
+    "me": {"actors", "events", "users", "outbox", "sessions", "passwords"},
+    "link_pages": {"actors", "users", "links", "outbox", "passwords", "email_addresses"},
+    "backups": {"actors", "events"},
 }
 SHARED = {"errors", "viewsets"}
 
@@ -50,19 +50,19 @@ LAYERS = {
 }
 # At most three modules of a room are named for its own nouns; what a noun may import is here.
 NOUNS = {
-    "clients": {"addresses": set(), "client": {"addresses", "devices"}, "devices": set()},
+    "actors": {"ip_addresses": set(), "actor": {"ip_addresses", "devices"}, "devices": set()},
     "throttling": {"limits": set()},
     "events": {"lists": set()},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}, "cookies": set(), "forgeries": set()},
     "passwords": {"breaches": set(), "policy": {"breaches"}},
-    "pages": {"forms": set()},
+    "link_pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},
-    "mails": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": {"models"}},
+    "outbox": {"texts": {"models"}, "tasks": {"models", "texts"}, "sender": {"models"}},
 }
 MAY_SEE_A_REQUEST = {
     *("views", "admin", "authentication", "throttles", "middleware"),
-    *("addresses", "client"),
+    *("ip_addresses", "actor"),
 }
 
 MODULES = [

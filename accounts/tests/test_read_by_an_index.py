@@ -22,12 +22,12 @@ from accounts.conftest import DocumentedClient
 from accounts.events import lists
 from accounts.events.models import Event
 from accounts.links.models import Purpose
-from accounts.mails import flows as mails
-from accounts.mails import sender
-from accounts.mails.models import Attempts, State
-from accounts.mails.tasks import replace
 from accounts.management.commands import doctor, purge
 from accounts.management.commands.seed_load import SPAN
+from accounts.outbox import flows as outbox
+from accounts.outbox import sender
+from accounts.outbox.models import Attempts, State
+from accounts.outbox.tasks import replace
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session, expiry
 from accounts.throttling.models import Counter
@@ -53,7 +53,7 @@ OTHERS = f"""
     SELECT gen_random_uuid(), coalesce(('{{FAILED,RUNNING,READY}}'::text[])[n], 'SUCCESSFUL'), at,
         at, at, now() + '1 hour', 0,
         jsonb_build_object('args', jsonb_build_array(n, 'en'), 'kwargs', '{{}}'::jsonb),
-        'accounts.mails.tasks.send_link', '["a worker"]', 'default', 'default', '', '', NULL
+        'accounts.outbox.tasks.send_link', '["a worker"]', 'default', 'default', '', '', NULL
     FROM generate_series(1, {ROWS}) n,
         LATERAL (SELECT now() - '8 days'::interval + n * '30 seconds'::interval AS at) times;
     ANALYZE {", ".join(sorted(TABLES))};
@@ -222,7 +222,7 @@ def test_what_operators_run(watch, person, settings):
     Attempts.objects.create(failed_in_a_row=3)
     output = StringIO()
 
-    assert watch(mails.backlog).number == 2
+    assert watch(outbox.backlog).number == 2
     assert [is_well for is_well, _ in watch(list, doctor.mail_queue())] == [False, False]
     assert watch(sender.recover) == 1
     watch(call_command, "explain", person.email, stdout=StringIO())

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django_tasks_db.models import DBTaskResult
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.events.models import Event
 from accounts.passwords import flows as passwords
 from accounts.throttling.models import Counter

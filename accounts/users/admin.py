@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.events.admin import MAX_DIGITS, AuditedAdmin
 from accounts.events.lists import LONGEST_SEARCH, PatternOrder, first_keys
 from accounts.events.models import Event, Name, describe
@@ -86,8 +86,8 @@ class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
 
     def record(self, request: HttpRequest, groups: Iterable[Group], act: str) -> None:
         for group in groups:
-            client = Client.of_staff(request)
-            Event.objects.record(Name.GROUP_CHANGED, client, group=group.name, act=act)
+            actor = Actor.staff(request)
+            Event.objects.record(Name.GROUP_CHANGED, actor, group=group.name, act=act)
 
 
 class UserAdmin(AuditedAdmin, DjangoUserAdmin):
@@ -151,8 +151,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         """
         if id == str(request.user.pk):
             return HttpResponseRedirect(reverse("admin:password_change"))
-        page, client = copy(self), Client.of_staff(request)
-        page.change_password_form = partial(self.change_password_form, client=client)
+        page, actor = copy(self), Actor.staff(request)
+        page.change_password_form = partial(self.change_password_form, actor=actor)
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -204,34 +204,34 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         if change and is_moved(form):
             obj.email_verified_at = None
         super().save_model(request, obj, form, change)
-        client, changed = Client.of_staff(request), set(form.changed_data) - {"seen_at"}
+        actor, changed = Actor.staff(request), set(form.changed_data) - {"seen_at"}
         if not change:
-            Event.objects.record(Name.ACCOUNT_CREATED, client, obj.pk)
+            Event.objects.record(Name.ACCOUNT_CREATED, actor, obj.pk)
             return
         if "is_active" in changed:
             name = Name.ACCOUNT_ACTIVATED if obj.is_active else Name.ACCOUNT_DEACTIVATED
-            Event.objects.record(name, client, obj.pk)
+            Event.objects.record(name, actor, obj.pk)
             if not obj.is_active:
                 obj.links.all().delete()
         if fields := changed & set(PRIVILEGES):
             # Not only that it changed: a promotion is looked for, and a demotion.
             values = {name: getattr(obj, name) for name in fields & {"is_staff", "is_superuser"}}
             details = {"fields": sorted(fields), **values}
-            Event.objects.record(Name.PRIVILEGES_CHANGED, client, obj.pk, **details)
+            Event.objects.record(Name.PRIVILEGES_CHANGED, actor, obj.pk, **details)
         if fields := changed - {*PRIVILEGES, "is_active"}:
-            Event.objects.record(Name.PROFILE_CHANGED, client, obj.pk, fields=sorted(fields))
+            Event.objects.record(Name.PROFILE_CHANGED, actor, obj.pk, fields=sorted(fields))
         if not obj.is_active:
             obj.sessions.all().revoke()
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        Event.objects.record(Name.ACCOUNT_DELETED, Client.of_staff(request), obj.pk)
+        Event.objects.record(Name.ACCOUNT_DELETED, Actor.staff(request), obj.pk)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Lock the rows first, so that no sign-in starts a session half-way through."""
         with transaction.atomic():
             for user in queryset.select_for_update():
-                Event.objects.record(Name.ACCOUNT_DELETED, Client.of_staff(request), user.pk)
+                Event.objects.record(Name.ACCOUNT_DELETED, Actor.staff(request), user.pk)
             queryset.delete()
 
 
@@ -260,11 +260,11 @@ def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[Use
 def approve(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> None:
     """Let people in who signed up where staff approve each account, or were deactivated."""
     chosen = changeable(page, request, users)
-    approved = set_active(chosen, True, Client.of_staff(request))
+    approved = set_active(chosen, True, Actor.staff(request))
     page.message_user(request, f"{len(approved)} users approved.")
 
 
-def set_active(users: list[Any], is_active: bool, client: Client) -> list[int]:
+def set_active(users: list[Any], is_active: bool, actor: Actor) -> list[int]:
     """Activate or deactivate those of the users that are not yet, and return their keys."""
     name = Name.ACCOUNT_ACTIVATED if is_active else Name.ACCOUNT_DEACTIVATED
     with transaction.atomic():
@@ -272,5 +272,5 @@ def set_active(users: list[Any], is_active: bool, client: Client) -> list[int]:
         changed = list(others.select_for_update().values_list("pk", flat=True))
         now = timezone.now()
         User.objects.filter(pk__in=changed).update(is_active=is_active, updated_at=now)
-        Event.objects.write(describe(name, client, user_id) for user_id in changed)
+        Event.objects.write(describe(name, actor, user_id) for user_id in changed)
     return changed

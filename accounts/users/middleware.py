@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.clients import addresses
+from accounts.actors import ip_addresses
 from accounts.users.hashing_pool import Asker, asker
 
 
@@ -16,7 +16,7 @@ class HashingMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        token = asker.set(Asker(lambda: addresses.network(addresses.client_address(request))))
+        token = asker.set(Asker(lambda: ip_addresses.network(ip_addresses.client_address(request))))
         try:
             return self.get_response(request)
         finally:

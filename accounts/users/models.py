@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from email_validator import EmailNotValidError, validate_email
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.errors import EmailTaken
 from accounts.events.models import Event, Name
 from accounts.users.hashers import AsTyped, in_one_form, renew

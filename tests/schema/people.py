@@ -10,7 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.links.models import Link, Purpose, Secrets
 from accounts.sessions import flows as sessions
 from accounts.users.models import User
@@ -42,7 +42,7 @@ class Person:
 
     def __init__(self) -> None:
         self.user = User.objects.create(email=fresh_address(), password=hashed_password())
-        self.tokens = sessions.start(self.user, Client(ip_address="127.0.0.1"))
+        self.tokens = sessions.start(self.user, Actor(ip_address="127.0.0.1"))
         self.session_id = str(self.user.sessions.get().pk)
 
     @property

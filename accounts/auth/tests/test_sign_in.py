@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.contrib.auth import hashers
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows
-from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials
 from accounts.passwords import flows as passwords
 from accounts.sessions import flows as sessions
@@ -176,10 +176,10 @@ def test_a_stale_token_does_not_disturb(client, user, test_user_data):
 
 def test_who_was_given_a_new_password_while_signing_in_is_refused(user, test_user_data):
     earlier = User.objects.get()
-    passwords.set_by_staff(user, "anotherpassword123", Client())
+    passwords.set_by_staff(user, "anotherpassword123", Actor())
 
     with pytest.raises(InvalidCredentials):
-        sessions.start(earlier, Client())
+        sessions.start(earlier, Actor())
     assert not Session.objects.exists()
 
 
@@ -190,7 +190,7 @@ def test_the_oldest_session_makes_room(user, settings, test_user_data):
     with time_machine.travel("2026-01-01", tick=False) as clock:
         for _ in range(5):
             clock.shift(60)
-            flows.signin(**credentials, client=Client())
+            flows.signin(**credentials, actor=Actor())
         live = Session.objects.live().order_by("created_at")
         started = [session.created_at.minute for session in live]
 
@@ -207,16 +207,16 @@ def test_a_sign_in_with_the_old_password_never_outlives_its_change(
 
     def sign_in():
         try:
-            flows.signin(**credentials, client=Client())
+            flows.signin(**credentials, actor=Actor())
         except InvalidCredentials:
             return "refused"
         return "signed in"
 
     def change():
-        passwords.set_by_staff(User.objects.get(), "anotherpassword123", Client())
+        passwords.set_by_staff(User.objects.get(), "anotherpassword123", Actor())
 
     for _ in range(20):
-        passwords.set_by_staff(user, credentials["password"], Client())
+        passwords.set_by_staff(user, credentials["password"], Actor())
         race(sign_in, change, sign_in, sign_in)
         assert not Session.objects.live().exists()
 
@@ -226,7 +226,7 @@ def test_parallel_sign_ins_keep_the_limit_of_sessions(race, user, settings, test
     settings.SESSIONS_PER_USER, settings.THROTTLING = 3, False
     credentials = {name: test_user_data[name] for name in ("email", "password")}
 
-    race(*[lambda: flows.signin(**credentials, client=Client())] * 12)
+    race(*[lambda: flows.signin(**credentials, actor=Actor())] * 12)
 
     assert Session.objects.live().count() == 3
     assert Session.objects.count() == 12

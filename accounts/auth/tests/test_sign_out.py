@@ -4,7 +4,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.conftest import sign_in_as
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
@@ -133,7 +133,7 @@ def test_beside_a_good_refresh_token_an_odd_header_does_not_matter(client, membe
 def test_a_sign_out_holds_on_another_node_at_once(user, nodes):
     first, second = nodes
     for _ in range(5):
-        tokens = sessions.start(user, Client())
+        tokens = sessions.start(user, Actor())
         body = {"refresh_token": tokens.refresh_token}
 
         assert first.post(URL, body)[0] == 204

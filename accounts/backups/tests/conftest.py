@@ -25,13 +25,13 @@ import django
 django.setup()
 from django.test import Client as Browser
 from accounts.auth import flows
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
 BcryptSHA256Hasher.rounds = 4
 for email in ("ana@example.com", "ben@example.com"):
-    flows.signup(email, "{PASSWORD}", "Ñandú ' \\\\ {{}}", client=Client())
-    flows.signin(email, "{PASSWORD}", client=Client())
+    flows.signup(email, "{PASSWORD}", "Ñandú ' \\\\ {{}}", actor=Actor())
+    flows.signin(email, "{PASSWORD}", actor=Actor())
 Browser().force_login(User.objects.create_superuser("root@example.com", "{PASSWORD}"))
 """
 

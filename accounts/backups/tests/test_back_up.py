@@ -16,12 +16,12 @@ import sys
 import django
 django.setup()
 from accounts.auth import flows
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.users.hashers import BcryptSHA256Hasher
 BcryptSHA256Hasher.rounds = 4
 for number in range(100_000):
     email = f"{sys.argv[1]}{number}@example.com"
-    flows.signup(email, "securepassword123", client=Client(f"10.0.{number % 256}.1"))
+    flows.signup(email, "securepassword123", actor=Actor(f"10.0.{number % 256}.1"))
     print(email, flush=True)
 """
 NO_LIMIT = {"SIGNUP_RATE_NETWORK": "100000/1h"}

@@ -33,7 +33,7 @@ import django
 django.setup()
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission
-from accounts.mails.models import Attempts, Outcome
+from accounts.outbox.models import Attempts, Outcome
 from accounts.users.models import User
 Attempts.objects.count_one(Outcome.SENT)
 change, delete = (Permission.objects.get(codename=f"{verb}_user") for verb in ("change", "delete"))
@@ -124,8 +124,8 @@ def test_people_go_on_where_they_were(source, place, serve, tmp_path):
     node.stop()
     for mail in (tmp_path / "mails").glob("*"):
         mail.unlink()
-    queued = "from accounts.auth.flows import signup; from accounts.clients.client import Client"
-    late = f"{queued}; signup('dora@example.com', 'securepassword123', client=Client())"
+    queued = "from accounts.auth.flows import signup; from accounts.actors.actor import Actor"
+    late = f"{queued}; signup('dora@example.com', 'securepassword123', actor=Actor())"
     assert source.end(source.start("-c", f"import django; django.setup(); {late}"))[0] == 0
 
     move(source, place, tmp_path)

@@ -8,10 +8,10 @@ from contextlib import closing
 import pytest
 from django.core.management import call_command
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.events.models import Event
 from accounts.links.models import Link, Purpose
-from accounts.mails.flows import send_link
+from accounts.outbox.flows import send_link
 
 pytestmark = pytest.mark.direct
 ENDED = {"sessions", "django_session", "links", "events"}
@@ -194,7 +194,7 @@ def test_after_another_kind_of_recovery_one_command_signs_everybody_out(
     superuser, sign_in, user, client, django_assert_max_num_queries
 ):
     member, other = sign_in(), sign_in()
-    link = send_link(user, Purpose.RESET, Client())
+    link = send_link(user, Purpose.RESET, Actor())
     token = link.renew().token
 
     with django_assert_max_num_queries(7):  # Savepoints and a limit among them; never one each.

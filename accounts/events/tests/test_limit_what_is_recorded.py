@@ -7,7 +7,7 @@ import pytest
 
 from accounts.conftest import DocumentedClient
 from accounts.events.models import Event, Name
-from accounts.mails.models import Mail
+from accounts.outbox.models import Mail
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

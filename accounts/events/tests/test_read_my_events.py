@@ -1,6 +1,6 @@
 import pytest
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.events.models import Event, Name
 from accounts.users.models import User
 
@@ -42,7 +42,7 @@ def test_why_a_sign_in_failed_is_for_staff_only(client, sign_in, user):
 
 
 def test_from_where_staff_acted_is_not_told(member, user):
-    staff = Client("192.0.2.99", "Secret browser", "", by="staff", staff_id=987654321)
+    staff = Actor("192.0.2.99", "Secret browser", "", by="staff", staff_id=987654321)
     Event.objects.record(Name.PROFILE_CHANGED, staff, user.pk, fields=["full_name"])
 
     answer = member.get(URL)
@@ -55,8 +55,8 @@ def test_from_where_staff_acted_is_not_told(member, user):
 
 def test_nobody_sees_the_events_of_others(member, client):
     other = User.objects.create_user("other@example.com", "testpassword123")
-    Event.objects.record(Name.SIGNOUT, Client("192.0.2.66"), other.pk)
-    Event.objects.record(Name.SIGNIN_FAILED, Client("192.0.2.66"))
+    Event.objects.record(Name.SIGNOUT, Actor("192.0.2.66"), other.pk)
+    Event.objects.record(Name.SIGNIN_FAILED, Actor("192.0.2.66"))
 
     answer = member.get(URL)
 
@@ -67,7 +67,7 @@ def test_nobody_sees_the_events_of_others(member, client):
 
 def test_pages(member, user):
     for number in range(30):
-        Event.objects.record(Name.PROFILE_CHANGED, Client(), user.pk, number=number)
+        Event.objects.record(Name.PROFILE_CHANGED, Actor(), user.pk, number=number)
 
     def numbers(query):
         body = member.get(f"{URL}{query}").json()

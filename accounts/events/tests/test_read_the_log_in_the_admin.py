@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.conftest import sign_in_as
 from accounts.events import lists
 from accounts.events.models import Event, Name
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def event(user):
-    client = Client("192.0.2.7", "curl/8", "request-0123456789")
+    client = Actor("192.0.2.7", "curl/8", "request-0123456789")
     Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="wrong_password")
     return Event.objects.latest("id")
 
 
 @pytest.fixture
 def other_event(event):
-    Event.objects.record(Name.SIGNOUT, Client("2001:db8::7"), 4_000_000)
+    Event.objects.record(Name.SIGNOUT, Actor("2001:db8::7"), 4_000_000)
     return Event.objects.latest("id")
 
 
@@ -54,7 +54,7 @@ def test_a_search_finds_who_is_deleted_and_any_spelling(superuser, other_event, 
 
 def test_of_many_a_search_finds_the_newest(superuser, event, user, monkeypatch):
     monkeypatch.setattr(lists, "LONGEST_SEARCH", 2)
-    for acted in (Client(), Client(), Client(staff_id=user.pk)):
+    for acted in (Actor(), Actor(), Actor(staff_id=user.pk)):
         Event.objects.record(Name.SIGNOUT, acted, user.pk if not acted.staff_id else None)
     *_, second, third = Event.objects.order_by("id").values_list("pk", flat=True)
 
@@ -139,7 +139,7 @@ def auditor(db):
 
 def test_only_superusers_see_the_events_of_superusers(auditor, superuser, event, user):
     root = User.objects.get(email="root@example.com")
-    at_home = Client("203.0.113.9", "canary/1.0")
+    at_home = Actor("203.0.113.9", "canary/1.0")
     Event.objects.record(Name.SIGNIN_SUCCEEDED, at_home, root.pk, admin=True)
     own = Event.objects.latest("id")
     by_root = at_home._replace(by="staff", staff_id=root.pk)

@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
+from accounts.actors.actor import COMMAND
 from accounts.backups import flows
 from accounts.backups.files import BackupError
-from accounts.clients.client import COMMAND
 from accounts.events.models import Event, Name
 
 

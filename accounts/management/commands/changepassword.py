@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.passwords import flows
 from accounts.users.models import User
 

@@ -17,11 +17,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts.backups.flows import last_backup_at
-from accounts.mails import flows as mails
-from accounts.mails.models import Mail, State
-from accounts.mails.sender import reason
 from accounts.management import configuration
 from accounts.management.configuration import Finding
+from accounts.outbox import flows as outbox
+from accounts.outbox.models import Mail, State
+from accounts.outbox.sender import reason
 from accounts.throttling.models import Counter
 
 Examination = Callable[[], Iterable[Finding]]
@@ -182,7 +182,7 @@ def migrations() -> Iterator[Finding]:
 
 
 def mail_queue() -> Iterator[Finding]:
-    backlog = mails.backlog()
+    backlog = outbox.backlog()
     if backlog.oldest is None:
         yield True, "No mail waits to be sent."
     else:

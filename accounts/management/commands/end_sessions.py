@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.sessions import flows
 from accounts.sessions.models import Session
 from accounts.users.models import User

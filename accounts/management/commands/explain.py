@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.events.models import Name
-from accounts.mails import flows as mails
 from accounts.management.people import describe, instant
+from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
 from accounts.throttling import flows as throttling
 from accounts.users.models import User, validate_new_email
@@ -97,10 +97,10 @@ def events(user: User) -> Iterator[str]:
 
 
 def unsent(user: User) -> Iterator[str]:
-    for tally in throttling.tallies(mails.quotas(user.email)):
+    for tally in throttling.tallies(outbox.quotas(user.email)):
         if tally.is_reached:
             yield f"No more is sent: {describe(tally)}."
-    found = mails.unsent(user)[:NEWEST]
+    found = outbox.unsent(user)[:NEWEST]
     for mail in found:
         error = f", last error {mail.last_error}" if mail.last_error else ""
         yield (

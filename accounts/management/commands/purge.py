@@ -11,7 +11,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.events.models import Event
 from accounts.links.models import Link
-from accounts.mails.sender import GIVE_UP_AFTER
+from accounts.outbox.sender import GIVE_UP_AFTER
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 

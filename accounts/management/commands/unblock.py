@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.management import people
 from accounts.passwords import flows
 

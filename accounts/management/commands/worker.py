@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandParser
 
-from accounts.mails import sender
+from accounts.outbox import sender
 
 
 class Command(BaseCommand):

@@ -6,15 +6,15 @@ from time import sleep
 import pytest
 from django.db import transaction
 
-from accounts.clients.client import Client
-from accounts.emails import flows as emails
+from accounts.actors.actor import Actor
+from accounts.email_addresses import flows as email_addresses
 from accounts.errors import (
     ReauthenticationRequired,
     StaffCannotBeDeleted,
 )
 from accounts.events.models import Event
-from accounts.mails.models import Link
 from accounts.me import flows as me
+from accounts.outbox.models import Link
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -76,13 +76,13 @@ def test_staff_cannot_be_deleted_by_the_api(member, user, privileges, body, deli
 @pytest.mark.parametrize(
     ("act", "error"),
     [
-        (lambda session: me.delete(session, Client()), StaffCannotBeDeleted),
+        (lambda session: me.delete(session, Actor()), StaffCannotBeDeleted),
         (
-            lambda session: me.update(session, Client(), password="newpassword123"),
+            lambda session: me.update(session, Actor(), password="newpassword123"),
             ReauthenticationRequired,
         ),
         (
-            lambda session: emails.request_change(session, Client(), "thief@example.com"),
+            lambda session: email_addresses.request_change(session, Actor(), "thief@example.com"),
             ReauthenticationRequired,
         ),
     ],
@@ -115,7 +115,7 @@ def test_who_is_made_staff_meanwhile_is_asked_as_staff(race, member, user, privi
 def test_a_promotion_beside_a_deletion_leaves_staff_or_no_account(race, client, test_user_data):
     def delete():
         try:
-            me.delete(session, Client())
+            me.delete(session, Actor())
         except StaffCannotBeDeleted:
             return "refused"
         return "deleted"

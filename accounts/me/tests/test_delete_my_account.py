@@ -1,8 +1,8 @@
 import pytest
 from django.contrib.auth.models import Group
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows as auth
-from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, InvalidToken
 from accounts.me import flows
 from accounts.passwords import flows as passwords
@@ -51,21 +51,21 @@ def test_only_the_own_account_is_deleted(member):
 
 def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
     session, again = (Session.objects.select_related("user").get() for _ in range(2))
-    flows.delete(session, Client())
+    flows.delete(session, Actor())
 
     with pytest.raises(InvalidToken):
-        flows.update(again, Client(), full_name="Ana")
+        flows.update(again, Actor(), full_name="Ana")
     with pytest.raises(InvalidToken):
-        flows.delete(again, Client())
+        flows.delete(again, Actor())
     assert not User.objects.exists()
 
 
 def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(member, user):
     session = Session.objects.select_related("user").get()
-    passwords.set_by_staff(user, "anotherpassword123", Client())
+    passwords.set_by_staff(user, "anotherpassword123", Actor())
 
     with pytest.raises(InvalidToken):
-        flows.delete(session, Client())
+        flows.delete(session, Actor())
     assert User.objects.exists()
 
 
@@ -74,7 +74,7 @@ def test_who_was_signed_out_meanwhile_deletes_nothing(member):
     Session.objects.all().revoke()
 
     with pytest.raises(InvalidToken):
-        flows.delete(session, Client())
+        flows.delete(session, Actor())
     assert User.objects.exists()
 
 
@@ -83,17 +83,17 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
     settings.THROTTLING = False
 
     def delete():
-        flows.delete(session, Client())
+        flows.delete(session, Actor())
 
     def sign_in():
         try:
-            auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
+            auth.signin(test_user_data["email"], test_user_data["password"], actor=Actor())
         except InvalidCredentials:
             return
 
     for _ in range(20):
         user = User.objects.create_user(**test_user_data)
-        auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
+        auth.signin(test_user_data["email"], test_user_data["password"], actor=Actor())
         session = Session.objects.select_related("user").get()
         race(delete, sign_in, sign_in)
         assert not User.objects.filter(pk=user.pk).exists()
@@ -102,11 +102,11 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
 
 @pytest.mark.postgresql
 def test_of_two_deletions_one_finds_nothing_left(race, user, test_user_data):
-    auth.signin(test_user_data["email"], test_user_data["password"], client=Client())
+    auth.signin(test_user_data["email"], test_user_data["password"], actor=Actor())
 
     def delete():
         try:
-            flows.delete(session, Client())
+            flows.delete(session, Actor())
         except InvalidToken:
             return "gone"
         return "deleted"

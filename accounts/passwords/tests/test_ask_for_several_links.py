@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import LinkNotValid
-from accounts.mails.models import Link
+from accounts.outbox.models import Link
 from accounts.passwords import flows
 from accounts.passwords.tests.test_reset_the_password import (
     FORGOT,
@@ -67,7 +67,7 @@ def test_of_two_links_that_are_used_at_once_one_wins_and_the_other_is_void(race,
     def use(presented, password):
         def run():
             try:
-                flows.reset(presented, password, Client())
+                flows.reset(presented, password, Actor())
             except LinkNotValid:
                 return None
             return password

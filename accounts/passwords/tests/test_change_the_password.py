@@ -1,6 +1,6 @@
 import pytest
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect
 from accounts.me import flows as me
 from accounts.passwords import flows
@@ -95,10 +95,10 @@ def test_a_stranger_is_refused(client, user):
 
 def test_who_changes_a_password_that_was_changed_meanwhile_is_refused(member, user):
     session = Session.objects.select_related("user").get()
-    flows.set_by_staff(user, "anotherpassword123", Client())
+    flows.set_by_staff(user, "anotherpassword123", Actor())
 
     with pytest.raises(InvalidToken):
-        flows.change(session, "newpassword123", "testpassword123", Client())
+        flows.change(session, "newpassword123", "testpassword123", Actor())
     assert User.objects.get().check_password("anotherpassword123")
 
 
@@ -109,9 +109,9 @@ def test_who_was_signed_out_meanwhile_changes_nothing(sign_in, user):
     Session.objects.filter(pk=stolen.pk).revoke()
 
     with pytest.raises(InvalidToken):
-        flows.change(stolen, "newpassword123", "testpassword123", Client())
+        flows.change(stolen, "newpassword123", "testpassword123", Actor())
     with pytest.raises(InvalidToken):
-        me.update(stolen, Client(), password="newpassword123", full_name="Thief")
+        me.update(stolen, Actor(), password="newpassword123", full_name="Thief")
 
     unchanged = User.objects.get()
     assert (unchanged.password, unchanged.full_name) == (user.password, user.full_name)
@@ -125,7 +125,7 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
     def change(session, new_password):
         def run():
             try:
-                flows.change(session, new_password, "testpassword123", Client())
+                flows.change(session, new_password, "testpassword123", Actor())
             except (InvalidToken, PasswordIncorrect):
                 return None
             return new_password
@@ -133,7 +133,7 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
         return run
 
     for _ in range(100):
-        flows.set_by_staff(user, "testpassword123", Client())
+        flows.set_by_staff(user, "testpassword123", Actor())
         sign_in(), sign_in()
         sessions = Session.objects.live().select_related("user")
         outcomes = race(*(change(s, f"newpassword{n}") for n, s in enumerate(sessions)))
@@ -147,14 +147,14 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
 def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, member, user, settings):
     settings.THROTTLING = False
     for _ in range(100):
-        flows.set_by_staff(user, "testpassword123", Client())
+        flows.set_by_staff(user, "testpassword123", Actor())
         session = Session.objects.select_related("user").first()
         Session.objects.update(revoked_at=None)
         again = Session.objects.select_related("user").first()
 
         race(
-            lambda: flows.change(session, "newpassword123", "testpassword123", Client()),
-            lambda: me.update(again, Client(), full_name="Ana"),
+            lambda: flows.change(session, "newpassword123", "testpassword123", Actor()),
+            lambda: me.update(again, Actor(), full_name="Ana"),
         )
 
         changed = User.objects.get()
@@ -166,7 +166,7 @@ def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, memb
 def test_a_change_beside_a_deletion_resurrects_nobody(race, test_user_data, sign_in):
     def update():
         try:
-            me.update(again, Client(), full_name="Ana")
+            me.update(again, Actor(), full_name="Ana")
         except InvalidToken:
             return
 
@@ -176,7 +176,7 @@ def test_a_change_beside_a_deletion_resurrects_nobody(race, test_user_data, sign
         sign_in()
         session, again = (Session.objects.select_related("user").get() for _ in range(2))
 
-        race(lambda: me.delete(session, Client()), update)
+        race(lambda: me.delete(session, Actor()), update)
 
         assert not User.objects.exists()
         assert not Session.objects.exists()

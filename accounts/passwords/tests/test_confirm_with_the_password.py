@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client as Browser
 
-from accounts.clients.client import COMMAND, Client
+from accounts.actors.actor import COMMAND, Actor
 from accounts.errors import (
     PasswordIncorrect,
     TooManyAttempts,
@@ -103,7 +103,7 @@ def test_100_guesses_are_let_through_in_a_day(clock, member, user):
 
     def confirm(password: str, peer: str) -> str:
         try:
-            flows.confirm(session, password, Client(ip_address=peer))
+            flows.confirm(session, password, Actor(ip_address=peer))
         except (PasswordIncorrect, TooManyAttempts) as error:
             return type(error).__name__
         return "confirmed"
@@ -179,7 +179,7 @@ def test_of_40_parallel_guesses_5_are_compared(race, member, user):
 
     def run():
         try:
-            flows.confirm(session, WRONG, Client(ip_address=THIEF))
+            flows.confirm(session, WRONG, Actor(ip_address=THIEF))
         except (PasswordIncorrect, TooManyAttempts) as error:
             return type(error).__name__
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.errors import LinkNotValid
 from accounts.events.models import Event
 from accounts.links.models import Link
@@ -181,7 +181,7 @@ def test_a_new_password_makes_the_link_void(member, client, token, user, who):
         body = {"current_password": "testpassword123", "new_password": "newpassword123"}
         member.post("/api/v1/users/me/change-password", body)
     else:
-        flows.set_by_staff(user, "newpassword123", Client())
+        flows.set_by_staff(user, "newpassword123", Actor())
 
     assert_refused(reset(client, token))
     assert User.objects.get().check_password("newpassword123")
@@ -250,7 +250,7 @@ def test_of_16_parallel_uses_one_succeeds(race, client, token):
     def use(number):
         def run():
             try:
-                flows.reset(token, f"anotherpassword{number}", Client())
+                flows.reset(token, f"anotherpassword{number}", Actor())
             except LinkNotValid:
                 return None
             return f"anotherpassword{number}"
@@ -269,7 +269,7 @@ def test_a_reset_beside_other_changes_never_waits_in_a_circle(race, client, user
     """Somebody resets, changes and signs in at once: nobody is told of trouble of ours."""
     for _ in range(10):
         mail.outbox.clear()
-        flows.set_by_staff(user, "testpassword123", Client())
+        flows.set_by_staff(user, "testpassword123", Actor())
         Link.objects.all().delete()
         client.post(FORGOT, {"email": user.email})
         token = token_in([message for message in deliver() if "#token" in message.body][-1])

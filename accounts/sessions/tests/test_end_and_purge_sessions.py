@@ -10,7 +10,7 @@ from django.forms import model_to_dict
 from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from accounts.clients.client import COMMAND, Client
+from accounts.actors.actor import COMMAND, Actor
 from accounts.events.models import Event, Name
 from accounts.management.commands import purge
 from accounts.sessions import flows
@@ -76,7 +76,7 @@ def test_purging_goes_in_batches(add_session, monkeypatch, django_assert_num_que
 def test_one_person_is_signed_out_everywhere(client, sign_in, test_user_data):
     member, _ = sign_in(), sign_in()
     other = User.objects.create_user("other@example.com", "testpassword123")
-    flows.start(other, Client())
+    flows.start(other, Actor())
 
     assert run("end_sessions", "--user", " TEST@example.com") == "2 sessions ended.\n"
 

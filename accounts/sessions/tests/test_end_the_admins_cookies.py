@@ -13,8 +13,8 @@ from django.db import transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
+from accounts.actors.actor import Actor
 from accounts.auth import admin as door
-from accounts.clients.client import Client
 from accounts.conftest import sign_in_as
 from accounts.management.commands import changepassword
 from accounts.passwords import flows as passwords
@@ -293,5 +293,5 @@ def test_a_new_password_by_the_owner_of_a_plain_account_looks_at_no_cookie(
     member, user, django_assert_max_num_queries
 ):
     with django_assert_max_num_queries(40) as queries:
-        passwords.set_by_staff(user, NEW, Client())
+        passwords.set_by_staff(user, NEW, Actor())
     assert not [query for query in queries if "django_session" in query["sql"]]

@@ -4,8 +4,8 @@ import jwt
 import pytest
 import time_machine
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows as auth
-from accounts.clients.client import Client
 from accounts.errors import InvalidToken
 from accounts.events.models import Event
 from accounts.sessions import flows
@@ -233,7 +233,7 @@ def test_who_is_deleted_gets_no_more_tokens(client, user, tokens):
 def parallel_refreshes(token: str, count: int):
     def one():
         try:
-            return flows.refresh(token, Client()).refresh_token
+            return flows.refresh(token, Actor()).refresh_token
         except InvalidToken:
             return "refused"
 
@@ -243,7 +243,7 @@ def parallel_refreshes(token: str, count: int):
 @pytest.mark.postgresql
 def test_of_16_parallel_refreshes_all_get_the_one_successor(race, user):
     for _ in range(20):
-        tokens = flows.start(user, Client())
+        tokens = flows.start(user, Actor())
         successors = race(*parallel_refreshes(tokens.refresh_token, 16))
 
         assert len(set(successors)) == 1
@@ -257,7 +257,7 @@ def test_of_16_parallel_refreshes_all_get_the_one_successor(race, user):
 def test_with_no_grace_one_of_16_parallel_refreshes_wins(race, user, settings):
     settings.REFRESH_GRACE_SECONDS = 0
     for _ in range(20):
-        tokens = flows.start(user, Client())
+        tokens = flows.start(user, Actor())
         successors = race(*parallel_refreshes(tokens.refresh_token, 16))
 
         assert successors.count("refused") == 15
@@ -267,7 +267,7 @@ def test_with_no_grace_one_of_16_parallel_refreshes_wins(race, user, settings):
 @pytest.mark.postgresql
 def test_two_servers_issue_one_successor(race, user, nodes):
     for _ in range(20):
-        tokens = flows.start(user, Client())
+        tokens = flows.start(user, Actor())
         body = {"refresh_token": tokens.refresh_token}
         calls = [lambda node=node: node.post(URL, body) for node in nodes for _ in range(8)]
         answers = race(*calls)
@@ -280,12 +280,12 @@ def test_two_servers_issue_one_successor(race, user, nodes):
 @pytest.mark.postgresql
 def test_a_refresh_beside_a_sign_out_leaves_no_live_token(race, user):
     for _ in range(100):
-        tokens = flows.start(user, Client())
+        tokens = flows.start(user, Actor())
         ended, successor, _ = race(
-            lambda: auth.signout(tokens.access_token, None, "local", Client()),
+            lambda: auth.signout(tokens.access_token, None, "local", Actor()),
             *parallel_refreshes(tokens.refresh_token, 2),
         )
         assert ended is None
         assert not Session.objects.live().exists()
         with pytest.raises(InvalidToken):
-            flows.refresh(tokens.refresh_token if successor == "refused" else successor, Client())
+            flows.refresh(tokens.refresh_token if successor == "refused" else successor, Actor())

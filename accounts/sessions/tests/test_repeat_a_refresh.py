@@ -6,7 +6,7 @@ import jwt
 import pytest
 from django.db.models import F
 
-from accounts.clients.client import Client
+from accounts.actors.actor import Actor
 from accounts.events.models import Event
 from accounts.sessions import flows
 from accounts.sessions.models import Session
@@ -117,7 +117,7 @@ def test_only_the_first_use_writes(client, tokens, django_assert_num_queries):
 
 @pytest.mark.postgresql
 def test_a_first_use_on_one_node_holds_on_the_other(race, user, nodes):
-    tokens = flows.start(user, Client())
+    tokens = flows.start(user, Actor())
     one, other = nodes
     _, successor = one.post(URL, {"refresh_token": tokens.refresh_token})
     calls = [

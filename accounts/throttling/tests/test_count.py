@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from accounts.clients.addresses import network
+from accounts.actors.ip_addresses import network
 from accounts.errors import TooManyAttempts
 from accounts.management.commands import purge
 from accounts.throttling import flows

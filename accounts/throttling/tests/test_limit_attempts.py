@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import hashers
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows as auth
-from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
@@ -262,6 +262,6 @@ def test_of_300_parallel_sign_ins_on_2_servers_a_limit_of_20_lets_20_through(rac
 def test_a_flow_without_a_request_counts_too(user, clock):
     for _ in range(5):
         with pytest.raises(InvalidCredentials):
-            auth.signin("test@example.com", "wrongpassword123", client=Client())
+            auth.signin("test@example.com", "wrongpassword123", actor=Actor())
     with pytest.raises(TooManyAttempts):
-        auth.signin("test@example.com", "testpassword123", client=Client())
+        auth.signin("test@example.com", "testpassword123", actor=Actor())

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_tasks_db.models import DBTaskResult
 
+from accounts.actors.actor import Actor
 from accounts.auth import flows as auth
-from accounts.clients.client import Client
 from accounts.errors import InvalidCredentials, TooManyAttempts
 from accounts.management.people import describe
 from accounts.passwords import flows as passwords
@@ -111,7 +111,7 @@ def guess_for_2_hours(clock, email: str, peers: list[str]) -> int:
     for _ in range(2 * 12):
         for peer in peers * 5:
             try:
-                auth.verify(email, WRONG, Client(ip_address=peer))
+                auth.verify(email, WRONG, Actor(ip_address=peer))
             except InvalidCredentials:
                 through += 1
             except TooManyAttempts:
@@ -165,7 +165,7 @@ def test_the_door_of_the_admin_counts_with_that_of_the_api(clock, attempt, user)
 def test_of_60_parallel_guesses_from_60_64s_37_are_compared(race, user):
     def guess(number: int):
         def run():
-            client = Client(ip_address=IN_ONE_48[number])
+            client = Actor(ip_address=IN_ONE_48[number])
             try:
                 auth.verify(f"p{number}@example.com", WRONG, client)
             except (InvalidCredentials, TooManyAttempts) as error:

@@ -10,7 +10,7 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.conftest import sign_in_as
 from accounts.events.models import Event
-from accounts.mails.models import Mail
+from accounts.outbox.models import Mail
 from accounts.tests.tables import FIELDS, NEVER, names, routes, row_of, table
 from accounts.users.admin import PRIVILEGES
 from accounts.users.models import User

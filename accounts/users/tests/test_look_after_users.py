@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from accounts.clients.client import COMMAND
+from accounts.actors.actor import COMMAND
 from accounts.conftest import sign_in_as
 from accounts.errors import InvalidToken
 from accounts.passwords import flows as passwords
@@ -258,7 +258,7 @@ def test_ones_own_password_cannot_be_guessed_by_who_holds_the_cookie():
 def test_who_knows_a_password_that_was_changed_meanwhile_does_not_set_the_own(superuser):
     root = User.objects.get()
     new = dict.fromkeys(("new_password1", "new_password2"), "thiefspassword1")
-    form = OwnPasswordForm(root, {"old_password": "securepassword123", **new}, client=COMMAND)
+    form = OwnPasswordForm(root, {"old_password": "securepassword123", **new}, actor=COMMAND)
     assert form.is_valid()
     passwords.set_by_staff(User.objects.get(), "ownerspassword1", COMMAND)
 

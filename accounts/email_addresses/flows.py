@@ -1,0 +1,245 @@
+"""Prove an address, change it, and take a change back."""
+
+from enum import Enum, auto
+from typing import NamedTuple
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.actors.actor import Actor
+from accounts.auth import flows as auth
+from accounts.errors import (
+    CodeIncorrect,
+    EmailTaken,
+    InvalidToken,
+    LinkNotValid,
+    OwnershipRequired,
+)
+from accounts.events.models import Event, Name
+from accounts.links import flows as links
+from accounts.links.models import LIFETIMES, Link, Purpose
+from accounts.outbox import flows as outbox
+from accounts.passwords import flows as passwords
+from accounts.sessions import flows as sessions
+from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import limit
+from accounts.users.models import User
+
+
+class Outcome(Enum):
+    """What came of a proof that a mailbox is read."""
+
+    DONE = auto()
+    PUT_OUT = auto()  # Done too; every session has ended, and the password is void.
+    REPEATED = auto()  # This link had done it before.
+
+
+class Proof(NamedTuple):
+    """What a reader shows of a mail, its token or its code, and of the account beside it.
+
+    For the account that is a session, or its password; beside a code, its address too.
+    """
+
+    token: str | None = None
+    code: str | None = None
+    session: Session | None = None
+    current_password: str | None = None
+    email: str | None = None
+    password: str | None = None
+
+
+def verify(proof: Proof, actor: Actor, *, start_over: bool = False) -> Outcome:
+    """Mark the address as proven; a link that has done so already does nothing more.
+
+    The mail proves the mailbox, not that its reader is who signed up: anybody can sign up with
+    another person's address. Its reader either shows that the account is theirs too, and keeps
+    everything; or starts over: what is there ends, and the mailbox gets a link to set a password.
+
+    Raises OwnershipRequired, or what ``find`` and ``consume`` raise; then the link is good still.
+    """
+    try:
+        return verify_once(proof, actor, start_over=start_over)
+    except LinkNotValid:
+        if Link.objects.has_verified(proof.token or ""):
+            return Outcome.REPEATED
+        raise
+
+
+def verify_once(proof: Proof, actor: Actor, *, start_over: bool) -> Outcome:
+    link, is_owners = find(Purpose.VERIFY, proof, actor)
+    if not is_owners and not start_over and not link.user.email_verified:
+        raise OwnershipRequired
+    with transaction.atomic():
+        user = consume(link, proof)
+        users, now = User.objects.filter(pk=user.pk), timezone.now()
+        users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
+        Event.objects.record(Name.EMAIL_VERIFIED, actor, user.pk)
+        if start_over:
+            put_out(user, actor)
+    return Outcome.PUT_OUT if start_over else Outcome.DONE
+
+
+def find(purpose: Purpose, proof: Proof, actor: Actor) -> tuple[Link, bool]:
+    """Return the link of a mail, and whether its reader has shown whose the account is.
+
+    Raises LinkNotValid, CodeIncorrect or OwnershipRequired; InvalidToken for a session of another
+    account; what ``passwords.verify`` or ``auth.authenticate`` raises.
+    """
+    session = proof.session
+    if proof.token is not None:
+        link = Link.objects.present(proof.token, purpose)
+        if session and session.user_id != link.user_id:
+            raise InvalidToken
+        if proof.current_password is not None:
+            passwords.verify(link.user, proof.current_password, actor)
+        return link, session is not None or proof.current_password is not None
+    if session:
+        return enter(purpose, session.user, proof.code or "", actor), True
+    if proof.email is None or proof.password is None:
+        raise OwnershipRequired
+    user = auth.authenticate(proof.email, proof.password, actor)
+    return enter(purpose, user, proof.code or "", actor), True
+
+
+def enter(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
+    """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts.
+
+    Each code has a few attempts of its own. A stranger who signed up with another person's
+    address can have one mail after the other sent to it, so all of them together have a limit too.
+    """
+
+    def report(limit_name: str) -> None:
+        Event.objects.record(Name.LIMIT_REACHED, actor, user.pk, limit=limit_name)
+
+    limits = [limit("CODE_RATE_ACCOUNT", str(user.pk))]
+    with throttling.failures_counted(limits, CodeIncorrect, report):
+        return Link.objects.enter(user, purpose, code)
+
+
+def consume(link: Link, proof: Proof) -> User:
+    """Use the link up and return its user, whose row is locked.
+
+    Raises LinkNotValid or CodeIncorrect if another request was faster, or InvalidToken if the
+    session that was shown with it has just ended.
+    """
+    try:
+        user = link.consume()
+    except LinkNotValid as error:
+        if proof.token is None:
+            raise CodeIncorrect from error
+        raise
+    if proof.session and not proof.session.lives_still():
+        raise InvalidToken
+    return user
+
+
+def put_out(user: User, actor: Actor) -> None:
+    """End every session and the password, and let the mailbox set another one.
+
+    Where the address was never proven, a stranger may have given the name too. Call it in a
+    transaction that has locked the user.
+    """
+    name = user.full_name if user.email_verified else None
+    User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
+    ended = user.sessions.all().revoke()
+    sessions.end_cookies_of(user)
+    user.links.revocable().delete()
+    Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
+    outbox.send_link(user, Purpose.RESET, actor)
+
+
+def request_change(
+    session: Session, actor: Actor, new_email: str, current_password: str | None = None
+) -> None:
+    """Send a link to the new address; until it is followed, nothing changes.
+
+    Only its reader is told whether it has an account. Raises what
+    ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
+    """
+    passwords.confirm(session, current_password, actor)
+    sessions.count_change(session, Name.EMAIL_CHANGE_REQUESTED, actor)
+    if not outbox.may_send(Purpose.CHANGE, new_email, actor):
+        return
+    with transaction.atomic():
+        user = passwords.lock(session)
+        outbox.send_link(user, Purpose.CHANGE, actor, email=new_email)
+        Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, actor, user.pk, session.pk)
+
+
+def confirm_change(proof: Proof, actor: Actor) -> Outcome:
+    """Give the account the address whose mailbox the mail was sent to.
+
+    The mail proves the mailbox, and only its owner may give that to an account: people who ask
+    for another person's address must not get it, verified, because that person followed the link.
+    Nor may its reader start over: a mistyped address is a stranger's.
+
+    Raises OwnershipRequired, what ``find`` and ``consume`` raise, or EmailTaken, also for the
+    loser of a race; then the link is good still.
+    """
+    link, is_owners = find(Purpose.CHANGE, proof, actor)
+    if not is_owners:
+        raise OwnershipRequired
+    if links.is_taken(link.email, for_user=link.user_id):
+        raise EmailTaken
+    with transaction.atomic():
+        user = consume(link, proof)
+        if undo := user.links.to_undo(link.email).first():
+            bring_back(user, undo, actor)
+            return Outcome.PUT_OUT
+        was = User(pk=user.pk, email=user.email, email_verified_at=user.email_verified_at)
+        user.move(link.email, verified_at=timezone.now())
+        user.links.revocable().delete()
+        tell_old_address(was, user, actor)
+        outbox.notify("email_changed", user, actor)
+        Event.objects.record(Name.EMAIL_CHANGED, actor, user.pk)
+    return Outcome.DONE
+
+
+def tell_old_address(was: User, user: User, actor: Actor) -> None:
+    """Tell the address that a user had before, if it was ever proven, and let it undo the change.
+
+    One that was proven so lately may be a thief's, who gets no link to come back with: the owner
+    has had the account for longer than such a link lives. A mistyped one is a stranger's.
+    """
+    verified_at = was.email_verified_at
+    if verified_at is None:
+        return
+    if verified_at <= timezone.now() - LIFETIMES[Purpose.UNDO]:
+        outbox.send_link(user, Purpose.UNDO, actor, email=was.email)
+    else:
+        outbox.notify("email_changed", was, actor, email=user.email)
+
+
+def follow_staff(user: User, was: User, actor: Actor) -> None:
+    """Void every link of a user to whom staff gave another address, and tell both mailboxes.
+
+    Staff have the last word, so nothing undoes it. As everywhere, an old address that was never
+    proven is told nothing. Call it in the transaction of the change.
+    """
+    user.links.all().delete()
+    if was.email_verified:
+        outbox.notify("email_changed", was, actor, email=user.email)
+    outbox.notify("email_changed", user, actor)
+
+
+def undo_change(token: str, actor: Actor) -> None:
+    """Bring an address back, and put everybody out.
+
+    Raises LinkNotValid, or EmailTaken if staff gave the address to another account.
+    """
+    link = Link.objects.present(token, Purpose.UNDO)
+    with transaction.atomic():
+        bring_back(link.consume(), link, actor)
+
+
+def bring_back(user: User, undo: Link, actor: Actor) -> None:
+    """Let the mailbox that an address is brought back to have the account for itself.
+
+    Call it in a transaction that has locked the user. Raises EmailTaken.
+    """
+    undo.bring_back(user)
+    Event.objects.record(Name.EMAIL_CHANGE_UNDONE, actor, user.pk)
+    put_out(user, actor)

@@ -1,0 +1,137 @@
+"""Addresses: to prove one, to change it, to take a change back."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.email_addresses import flows
+from accounts.email_addresses.serializers import (
+    AddressSerializer,
+    ChangeEmailSerializer,
+    LinkSerializer,
+    ProofSerializer,
+    VerifyEmailSerializer,
+)
+from accounts.errors import (
+    CodeIncorrect,
+    EmailTaken,
+    InvalidCredentials,
+    InvalidToken,
+    LinkNotValid,
+    Overloaded,
+    OwnershipRequired,
+    PasswordIncorrect,
+    ReauthenticationRequired,
+    TooManyAttempts,
+)
+from accounts.links.models import Purpose
+from accounts.outbox import flows as outbox
+from accounts.outbox.serializers import MessageSerializer
+from accounts.sessions.authentication import SessionAuthentication
+from accounts.sessions.models import Session
+from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
+
+VERIFIED = {
+    flows.Outcome.DONE: "Email verified successfully",
+    flows.Outcome.PUT_OUT: (
+        "Email verified successfully. Set a new password with the link that we sent you."
+    ),
+    flows.Outcome.REPEATED: "This email is verified already",
+}
+RESTORED = "Email restored. Set a new password with the link that we sent you."
+CHANGED = {
+    flows.Outcome.DONE: "Email changed successfully",
+    flows.Outcome.PUT_OUT: RESTORED,
+}
+# What proves that the reader of a mail is the account's owner can be refused in all these ways.
+NOT_PROVEN = (
+    InvalidToken,
+    LinkNotValid,
+    CodeIncorrect,
+    PasswordIncorrect,
+    InvalidCredentials,
+    OwnershipRequired,
+    TooManyAttempts,
+    Overloaded,
+)
+
+
+def session_of(request: Request) -> Session | None:
+    """Return the session of the bearer token, if there is one. Raises InvalidToken."""
+    _, session = SessionAuthentication().authenticate(request) or (None, None)
+    return session
+
+
+class EmailViewSet(EntranceViewSet):
+    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
+    @operation(VerifyEmailSerializer, MessageSerializer, errors=NOT_PROVEN)
+    @action(detail=False, methods=["post"], url_path="verify-email")
+    def verify_email(self, request: Request) -> Response:
+        """Verify my address with the link or the code in a mail.
+
+        The mail shows whose the address is, and not whose the account: anybody can sign up with
+        another person's address. So beside the link send a bearer token of the account or its
+        password as `current_password`; beside the code, a bearer token or `email` and `password`.
+        Without either it is 403 `ownership_required`, and the link stays good. A reader who did
+        not sign up sends `start_over`: sessions and links end, the password is void, and a link
+        to set a new one is sent. A link that has verified the address says so when it comes
+        again, and does nothing more.
+        """
+        sent = self.validated()
+        start_over = sent.pop("start_over", False)
+        proof = flows.Proof(**sent, session=session_of(request))
+        outcome = flows.verify(proof, self.actor, start_over=start_over)
+        return Response({"message": VERIFIED[outcome]})
+
+    @operation(AddressSerializer, MessageSerializer, 202, errors=(TooManyAttempts,))
+    @action(detail=False, methods=["post"], url_path="resend-verification")
+    def resend_verification(self, request: Request) -> Response:
+        """Send the link to verify an address once more.
+
+        The answer is the same for every address.
+        """
+        outbox.ask(Purpose.VERIFY, self.validated()["email"], self.actor)
+        message = "If the address has an account that is not verified, we sent a link to it."
+        return Response({"message": message}, status=202)
+
+    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
+    @operation(ProofSerializer, MessageSerializer, errors=(*NOT_PROVEN, EmailTaken))
+    @action(detail=False, methods=["post"], url_path="confirm-email-change")
+    def confirm_email_change(self, request: Request) -> Response:
+        """Confirm my new address with the link or the code in a mail.
+
+        Beside the link send a bearer token of the account or its password as `current_password`;
+        beside the code, a bearer token or the present `email` and `password`. Without either it
+        is 403 `ownership_required`. Whatever is refused, the link stays good. To go back to an
+        address to which a change can still be undone undoes it: everybody is signed out, the
+        password is void, and a link to set a new one is sent.
+        """
+        proof = flows.Proof(**self.validated(), session=session_of(request))
+        return Response({"message": CHANGED[flows.confirm_change(proof, self.actor)]})
+
+    @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))
+    @action(detail=False, methods=["post"], url_path="undo-email-change")
+    def undo_email_change(self, request: Request) -> Response:
+        """Take back a change of my address with the link in a mail.
+
+        Everybody is signed out, the password is void, and a link to set a new one is sent.
+        """
+        flows.undo_change(**self.validated(), actor=self.actor)
+        return Response({"message": RESTORED})
+
+
+class ChangeEmailViewSet(MemberViewSet):
+    @operation(
+        ChangeEmailSerializer,
+        MessageSerializer,
+        202,
+        errors=(PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded),
+    )
+    def create(self, request: Request) -> Response:
+        """Change my address.
+
+        It changes when the link that is sent to the new one is followed.
+        """
+        flows.request_change(self.session, self.actor, **self.validated())
+        return Response({"message": "We sent a link to the new address."}, status=202)
