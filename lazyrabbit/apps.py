@@ -9,7 +9,7 @@ from lazyrabbit import options
 
 
 class AdminConfig(apps.AdminConfig):
-    default_site = "accounts.auth.admin.AdminSite"
+    default_site = "accounts.staff.site.AdminSite"
 
     def ready(self) -> None:
         super().ready()

@@ -255,4 +255,4 @@ def signout(access_token: str | None, refresh_token: str | None, scope: str, act
                 sessions_ended=ended,
             )
         if scope == "global" and User.objects.filter(pk=session.user_id, is_staff=True).exists():
-            sessions.end_cookies([session.user_id])
+            sessions.end_admin_sessions([session.user_id])

@@ -144,9 +144,7 @@ def put_out(user: User, actor: Actor) -> None:
     """
     name = user.full_name if user.email_verified else None
     User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
-    ended = user.sessions.all().revoke()
-    sessions.end_cookies_of(user)
-    user.links.revocable().delete()
+    ended = sessions.revoke_access(user)
     Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
     outbox.send_link(user, Purpose.RESET, actor)
 

@@ -128,9 +128,7 @@ def replace(session: Session, password_hash: str, actor: Actor) -> None:
     user = lock(session)
     users = User.objects.filter(pk=user.pk)
     users.update(password=password_hash, updated_at=timezone.now())
-    ended = user.sessions.exclude(pk=session.pk).revoke()
-    sessions.end_cookies_of(user)
-    user.links.revocable().delete()
+    ended = sessions.revoke_access(user, keep=session)
     Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, session.pk, sessions_ended=ended)
     outbox.notify("password_changed", user, actor)
 
@@ -157,9 +155,7 @@ def set_by_staff(
     with transaction.atomic():
         if not users.update(password=user.password, updated_at=timezone.now()):
             raise InvalidToken
-        ended = user.sessions.all().revoke()
-        sessions.end_cookies_of(user)
-        user.links.revocable().delete()
+        ended = sessions.revoke_access(user)
         throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
         outbox.notify("password_changed", user, actor)
@@ -188,9 +184,7 @@ def reset(token: str, new_password: str, actor: Actor) -> None:
             email_verified_at=user.email_verified_at,
             updated_at=timezone.now(),
         )
-        ended = user.sessions.all().revoke()
-        sessions.end_cookies_of(user)
-        user.links.revocable().delete()
+        ended = sessions.revoke_access(user)
         throttling.clear(failure_limits(user))
         Event.objects.record(Name.PASSWORD_RESET, actor, user.pk, sessions_ended=ended)
         outbox.notify("password_changed", user, actor)

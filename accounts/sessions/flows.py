@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
-from django.contrib.sessions.models import Session as Cookie
+from django.contrib.sessions.models import Session as AdminSession
 from django.db import transaction
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated
@@ -216,18 +216,29 @@ def end(sessions: SessionQuerySet, actor: Actor, *, is_published: bool = True) -
     return len(owners)
 
 
+def revoke_access(*users: User, keep: Session | None = None) -> int:
+    """End what opens the users' accounts: sessions but ``keep``, the admin's too, and links.
+
+    Links that undo a change of email address stay: a thief could end those too. Call it in a
+    transaction that has locked the users. Returns how many sessions were live.
+    """
+    ids = [user.pk for user in users]
+    sessions = Session.objects.filter(user__in=ids)
+    ended = sessions.exclude(pk=keep.pk).revoke() if keep else sessions.revoke()
+    Link.objects.revocable().filter(user__in=ids).delete()
+    if staff := [user.pk for user in users if user.is_staff]:
+        end_admin_sessions(staff)
+    return ended
+
+
 @transaction.atomic
 def end_everywhere(users: list[int], actor: Actor) -> int:
-    """Sign people out, of the admin too; return how many sessions were live.
-
-    What they asked for by mail is void with it, or a thief's change of address would outlive their
-    session. The users are locked first, so that nobody asks for one half-way through.
-    """
-    locked = User.objects.filter(pk__in=users).order_by("pk").select_for_update()
-    chosen = list(locked.values_list("pk", flat=True))
-    ended = end(Session.objects.filter(user__in=chosen), actor)
-    Link.objects.revocable().filter(user__in=chosen).delete()
-    end_cookies(chosen)
+    """Sign users out everywhere, with an event for each session; return how many were live."""
+    # Locked first, so that no link is asked for half-way through: a thief's change of address
+    # would outlive their session.
+    locked = list(User.objects.filter(pk__in=users).order_by("pk").select_for_update())
+    ended = end(Session.objects.filter(user__in=locked), actor)
+    revoke_access(*locked)
     return ended
 
 
@@ -247,33 +258,26 @@ def end_all(sessions: SessionQuerySet, actor: Actor) -> int:
 
 
 @transaction.atomic
-def store_cookie(user: User, cookie: SessionBase) -> None:
+def store_admin_session(user: User, session: SessionBase) -> None:
     """Store the admin's session of staff whose password was just found right, or set.
 
-    Raises InvalidCredentials if in the meantime the account was deactivated, is not staff any more,
-    or has another password: the row's lock puts this before such a change, which then finds the
-    session and ends it, or after it. Otherwise the session would be good again with the account.
+    Raises InvalidCredentials if in the meantime the account was deactivated, is not staff any
+    more, or has another password.
     """
+    # The row's lock puts this before such a change, which then finds the session and ends it, or
+    # after it. Otherwise the session would be good again when the account is.
     unchanged = User.objects.filter(
         pk=user.pk, password=user.password, is_active=True, is_staff=True
     )
     if not unchanged.select_for_update(no_key=True).values_list("pk"):
         raise InvalidCredentials
-    cookie.save()
+    session.save()
 
 
-def end_cookies(users: Iterable[int] | None = None) -> None:
-    """End the admin's own sessions of these users, or of everybody.
-
-    They are few: only staff have one. Django keeps whose each is inside it.
-    """
+def end_admin_sessions(users: Iterable[int] | None = None) -> None:
+    """End the admin's sessions of these users, or all of them."""
+    # Only staff have one, so there are few. Django keeps the user's id inside the session.
     owners = None if users is None else {str(user) for user in users}
-    for cookie in Cookie.objects.iterator():
-        if owners is None or cookie.get_decoded().get(SESSION_KEY) in owners:
-            cookie.delete()
-
-
-def end_cookies_of(user: User) -> None:
-    """End the admin's own sessions of a user whom the transaction has locked, if staff."""
-    if user.is_staff:
-        end_cookies([user.pk])
+    for session in AdminSession.objects.iterator():
+        if owners is None or session.get_decoded().get(SESSION_KEY) in owners:
+            session.delete()

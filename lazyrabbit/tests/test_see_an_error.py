@@ -7,7 +7,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.urls import path, reverse
 
-from accounts.users.tests.test_look_after_users import page_of
+from accounts.staff.tests.test_look_after_users import page_of
 from lazyrabbit import problems, urls
 from lazyrabbit.tests.test_problems import assert_problem
 

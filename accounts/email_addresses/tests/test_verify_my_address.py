@@ -15,8 +15,8 @@ from accounts.events.models import Event
 from accounts.links.models import Link
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
 from accounts.sessions.models import Session
+from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of, page_of
 
 SIGNUP = "/api/v1/auth/signup"
 SIGNIN = "/api/v1/auth/signin"

@@ -7,9 +7,9 @@ from django.db import connection
 from django.urls import reverse
 
 from accounts.sessions.models import Session
-from accounts.sessions.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of, page_of
 
 ME = "/api/v1/users/me"
 CREDENTIALS = {"email": "test@example.com", "password": "testpassword123"}

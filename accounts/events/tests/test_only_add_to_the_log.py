@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.events.models import Event
+from accounts.staff.tests.test_look_after_users import form_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of
 
 SCRIPT = settings.BASE_DIR / "deploy" / "least-rights.sql"
 ME = "/api/v1/users/me"

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["all"]:
-            flows.end_cookies()
+            flows.end_admin_sessions()
             ended = flows.end_all(Session.objects.all(), COMMAND)
         else:
             ended = flows.end_everywhere([self.find(options["user"]).pk], COMMAND)

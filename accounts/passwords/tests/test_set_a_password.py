@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from accounts.conftest import sign_in_as
 from accounts.management.commands import changepassword
 from accounts.sessions.models import Session
+from accounts.staff.tests.test_look_after_users import page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
+from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of, page_of
 
 pytestmark = pytest.mark.django_db
 TURNING = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]

@@ -1,4 +1,4 @@
-"""Where a user is signed in, on the user's page, and how staff sign people out."""
+"""The sessions on a user's page."""
 
 from contextlib import suppress
 from typing import Any
@@ -7,19 +7,14 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from accounts.actors.actor import Actor
-from accounts.links.models import Link
 from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
-from accounts.users import admin as users
-from accounts.users.admin import changeable, is_superuser, set_active
-from accounts.users.models import User
+from accounts.staff.permissions import may_see_sessions
 
 SHOWN = 50  # Sessions on the page of a user, who may have thousands.
 
@@ -111,53 +106,11 @@ class SessionInline(admin.TabularInline):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("accounts.change_user") and may_see(request, obj)
+        return request.user.has_perm("accounts.change_user") and may_see_sessions(request, obj)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the sessions are shown: they are a part of the user's page."""
-        return may_see(request, obj)
+        return may_see_sessions(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def may_see(request: HttpRequest, user: User | None) -> bool:
-    """Return whether this member of staff may see where the user is signed in."""
-    return user is None or not user.is_superuser or is_superuser(request)
-
-
-class UserAdmin(users.UserAdmin):
-    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """End the admin's sessions of who may not come in any more, in the form's transaction.
-
-        Once they may again, they have to sign in again.
-        """
-        super().save_model(request, obj, form, change)
-        if change and {"is_active", "is_staff"} & {*form.changed_data}:
-            flows.end_cookies([obj.pk])
-
-
-@admin.action(permissions=["change"], description="Sign out everywhere")
-def sign_out_everywhere(
-    page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[User]
-) -> None:
-    chosen = changeable(page, request, queryset)
-    ended = flows.end_everywhere(chosen, Actor.staff(request))
-    page.message_user(request, f"{ended} sessions ended.")
-
-
-@admin.action(permissions=["change"], description="Deactivate and sign out")
-def deactivate_and_sign_out(
-    page: admin.ModelAdmin, request: HttpRequest, queryset: QuerySet[User]
-) -> None:
-    """Change the users first, so that a sign-in meanwhile fails or loses its session.
-
-    No link of theirs works any more, also after somebody approves them again.
-    """
-    chosen = changeable(page, request, queryset)
-    with transaction.atomic():
-        deactivated = set_active(chosen, False, Actor.staff(request))
-        Session.objects.filter(user__in=chosen).revoke()
-        flows.end_cookies(chosen)
-        Link.objects.filter(user__in=chosen).delete()
-    page.message_user(request, f"{len(deactivated)} users deactivated.")

@@ -20,9 +20,9 @@ from accounts.management.commands import changepassword
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions import flows
-from accounts.sessions.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of, page_of
 
 ADMIN, LOGIN, OWN = (reverse(f"admin:{name}") for name in ("index", "login", "password_change"))
 OLD, NEW = "testpassword123", "anotherpassword123"
@@ -218,7 +218,7 @@ def test_who_may_not_come_in_any_more_when_the_session_is_stored_gets_none(
     def slow(*arguments):
         found = verify(*arguments)
         User.objects.update(**change)
-        flows.end_cookies([user.pk])
+        flows.end_admin_sessions([user.pk])
         return found
 
     monkeypatch.setattr(door.flows, "signin_staff", slow)
@@ -235,7 +235,7 @@ def test_who_may_not_come_in_any_more_when_the_session_is_stored_gets_none(
 def test_what_was_ended_during_a_request_is_not_stored_again(helper, user):
     cookie = helper.session
     cookie["read"] = "before it was ended"
-    flows.end_cookies([user.pk])
+    flows.end_admin_sessions([user.pk])
 
     with pytest.raises(UpdateError):
         cookie.save()
@@ -253,7 +253,7 @@ def test_a_session_that_is_stored_beside_a_deactivation_never_outlives_it(race, 
         session = browser.session
         session["_auth_user_id"] = str(staff.pk)
         try:
-            flows.store_cookie(staff, session)
+            flows.store_admin_session(staff, session)
         except flows.InvalidCredentials:
             session.flush()
 
@@ -263,7 +263,7 @@ def test_a_session_that_is_stored_beside_a_deactivation_never_outlives_it(race, 
             is_locked.set()
             sleep(0.02)
             User.objects.filter(pk=staff.pk).update(is_active=False)
-            flows.end_cookies([staff.pk])
+            flows.end_admin_sessions([staff.pk])
 
     def store_once_locked():
         is_locked.wait(5)

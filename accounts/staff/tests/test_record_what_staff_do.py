@@ -7,9 +7,9 @@ from django.urls import reverse
 
 from accounts.events.models import Event
 from accounts.sessions.models import Session
-from accounts.sessions.tests.test_look_after_sessions_of_users import act, ending
+from accounts.staff.tests.test_look_after_sessions_of_users import act, ending
+from accounts.staff.tests.test_look_after_users import ADD, form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import ADD, form_of, page_of
 
 pytestmark = pytest.mark.django_db
 

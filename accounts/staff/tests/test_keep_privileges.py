@@ -5,8 +5,8 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts.staff.tests.test_look_after_users import ADD, LIST, form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import ADD, LIST, form_of, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from accounts.actors.actor import Actor
 from accounts.links.models import Link, Purpose
 from accounts.outbox import flows as outbox
 from accounts.passwords.tests.test_reset_the_password import assert_refused
-from accounts.sessions.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_sessions_of_users import act
+from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of, page_of
 
 CHANGE = "/api/v1/users/me/change-email"
 CONFIRM = "/api/v1/auth/confirm-email-change"

@@ -14,8 +14,8 @@ from accounts.actors.actor import Actor
 from accounts.conftest import sign_in_as
 from accounts.events import lists
 from accounts.events.models import Event, Name
+from accounts.staff.tests.test_look_after_users import page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import page_of
 
 LIST = reverse("admin:accounts_event_changelist")
 pytestmark = pytest.mark.django_db

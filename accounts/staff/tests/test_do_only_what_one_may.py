@@ -11,10 +11,10 @@ from django.urls import NoReverseMatch, reverse
 from accounts.conftest import sign_in_as
 from accounts.events.models import Event
 from accounts.outbox.models import Mail
+from accounts.staff.tests.test_look_after_users import form_of
+from accounts.staff.users import PRIVILEGES
 from accounts.tests.tables import FIELDS, NEVER, names, routes, row_of, table
-from accounts.users.admin import PRIVILEGES
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import form_of
 
 pytestmark = pytest.mark.django_db
 # The columns of the admin's table after its first one: who has which permissions.

@@ -3,9 +3,9 @@
 import pytest
 from django.test import Client as Browser
 
-from accounts.sessions.tests.test_end_the_admins_cookies import LOGIN, NEW, OWN, come_in, member
+from accounts.staff.tests.test_end_the_admins_cookies import LOGIN, NEW, OWN, come_in, member
+from accounts.staff.tests.test_look_after_users import page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import page_of
 
 pytestmark = pytest.mark.django_db
 

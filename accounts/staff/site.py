@@ -18,8 +18,8 @@ from accounts.actors.actor import Actor
 from accounts.auth import flows
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
 from accounts.events.models import Event, Name
-from accounts.passwords.admin import OwnPasswordForm
 from accounts.sessions import flows as sessions
+from accounts.staff.passwords import OwnPasswordForm
 from accounts.users.models import User
 
 
@@ -66,7 +66,7 @@ class AdminSite(admin.AdminSite):
     def stay_in(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Store the session, or show the form again to who may not come in any more."""
         try:
-            sessions.store_cookie(cast("User", request.user), request.session)
+            sessions.store_admin_session(cast("User", request.user), request.session)
         except InvalidCredentials:
             request.session.flush()
             return HttpResponseRedirect(reverse("admin:login", current_app=self.name))
@@ -96,7 +96,7 @@ class AdminSite(admin.AdminSite):
         minutes = ceil(error.wait / 60)
         context = {**self.each_context(request), "title": error.detail, "minutes": minutes}
         context["is_nav_sidebar_enabled"] = False  # Who is not signed in would find it empty.
-        page = TemplateResponse(request, "auth/too_many_attempts.html", context, status=429)
+        page = TemplateResponse(request, "staff/too_many_attempts.html", context, status=429)
         page.headers["Retry-After"] = str(error.wait)
         return page
 

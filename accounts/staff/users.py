@@ -1,16 +1,13 @@
 """Users in the admin."""
 
-from collections.abc import Iterable
 from copy import copy
 from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
@@ -18,13 +15,19 @@ from django.db.models.functions import Upper
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.actors.actor import Actor
-from accounts.events.admin import MAX_DIGITS, AuditedAdmin
-from accounts.events.lists import LONGEST_SEARCH, PatternOrder, first_keys
-from accounts.events.models import Event, Name, describe
+from accounts.email_addresses import flows as email_addresses
+from accounts.events.models import Event, Name
+from accounts.sessions import flows as sessions
+from accounts.staff import flows
+from accounts.staff.actions import approve, deactivate_and_sign_out, sign_out_everywhere
+from accounts.staff.base import MAX_DIGITS, AuditedAdmin
+from accounts.staff.lists import LONGEST_SEARCH, PatternOrder, first_keys
+from accounts.staff.passwords import SetPasswordForm
+from accounts.staff.permissions import is_superuser, may_change
+from accounts.staff.sessions import SessionInline
 from accounts.users.models import User
 
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -59,42 +62,14 @@ class NewUserForm(AdminUserCreationForm):
         fields = ("email", "full_name")
 
 
-class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
-    """Groups give privileges, so they are for superusers."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_superuser(request)
-
-    def save_model(self, request: HttpRequest, obj: Group, form: ModelForm, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        self.record(request, [obj], "changed" if change else "added")
-
-    def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        self.record(request, [obj], "deleted")
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
-        with transaction.atomic():
-            self.record(request, queryset, "deleted")
-            super().delete_queryset(request, queryset)
-
-    def record(self, request: HttpRequest, groups: Iterable[Group], act: str) -> None:
-        for group in groups:
-            actor = Actor.staff(request)
-            Event.objects.record(Name.GROUP_CHANGED, actor, group=group.name, act=act)
-
-
 class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     """Staff look after people; only superusers give privileges or touch other staff."""
 
     form = UserForm
     add_form = NewUserForm
+    change_password_form = SetPasswordForm
+    inlines = (SessionInline,)
+    actions = (approve, sign_out_everywhere, deactivate_and_sign_out)
     list_display = ("email", "full_name", "is_active", "is_verified", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff", "is_superuser", "created_at")
     search_fields = ("email", "full_name")  # Shows the box; see ``get_search_results``.
@@ -152,7 +127,9 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         if id == str(request.user.pk):
             return HttpResponseRedirect(reverse("admin:password_change"))
         page, actor = copy(self), Actor.staff(request)
-        page.change_password_form = partial(self.change_password_form, actor=actor)
+        page.change_password_form = partial(  # type: ignore[assignment]
+            self.change_password_form, actor=actor
+        )
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -177,10 +154,10 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         return super().has_add_permission(request) and super().has_change_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and may_touch(request, obj)
+        return super().has_change_permission(request, obj) and may_change(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and may_touch(request, obj)
+        return super().has_delete_permission(request, obj) and may_change(request, obj)
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> User | None:
         """Lock the row while a form is saved, so that it never writes back what it read before."""
@@ -197,31 +174,24 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """End the sessions and void the links with the account's activity.
-
-        That is in the form's transaction. An address that staff typed is not proven.
-        """
-        if change and is_moved(form):
-            obj.email_verified_at = None
-        super().save_model(request, obj, form, change)
+        """Record what changed and end what that ends, in the form's transaction."""
         actor, changed = Actor.staff(request), set(form.changed_data) - {"seen_at"}
         if not change:
+            super().save_model(request, obj, form, change)
             Event.objects.record(Name.ACCOUNT_CREATED, actor, obj.pk)
             return
-        if "is_active" in changed:
-            name = Name.ACCOUNT_ACTIVATED if obj.is_active else Name.ACCOUNT_DEACTIVATED
-            Event.objects.record(name, actor, obj.pk)
-            if not obj.is_active:
-                obj.links.all().delete()
-        if fields := changed & set(PRIVILEGES):
-            # Not only that it changed: a promotion is looked for, and a demotion.
-            values = {name: getattr(obj, name) for name in fields & {"is_staff", "is_superuser"}}
-            details = {"fields": sorted(fields), **values}
-            Event.objects.record(Name.PRIVILEGES_CHANGED, actor, obj.pk, **details)
-        if fields := changed - {*PRIVILEGES, "is_active"}:
-            Event.objects.record(Name.PROFILE_CHANGED, actor, obj.pk, fields=sorted(fields))
+        was = User(pk=obj.pk, email=form.initial["email"], email_verified_at=obj.email_verified_at)
+        has_moved = obj.email != was.email  # Another spelling of the same is no move.
+        if has_moved:
+            obj.email_verified_at = None  # Staff typed it; its mailbox has proven nothing yet.
+        super().save_model(request, obj, form, change)
+        record_changes(obj, changed, actor)
         if not obj.is_active:
-            obj.sessions.all().revoke()
+            flows.end_all_access([obj])
+        if {"is_active", "is_staff"} & changed:
+            sessions.end_admin_sessions([obj.pk])
+        if has_moved:
+            email_addresses.follow_staff(obj, was, actor)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         Event.objects.record(Name.ACCOUNT_DELETED, Actor.staff(request), obj.pk)
@@ -235,42 +205,14 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             queryset.delete()
 
 
-def is_moved(form: ModelForm) -> bool:
-    """Return whether the user has another address now, and not another spelling of the same."""
-    return bool(form.instance.email != form.initial["email"])
-
-
-def is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def may_touch(request: HttpRequest, user: User | None) -> bool:
-    """Return whether the member of staff is not reaching for more rights than their own."""
-    if user is None or is_superuser(request):
-        return True
-    return not user.is_superuser and (not user.is_staff or user.pk == request.user.pk)
-
-
-def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:
-    """Return the keys of those users that this member of staff may change."""
-    return [user.pk for user in users if page.has_change_permission(request, user)]
-
-
-@admin.action(permissions=["change"], description="Approve")
-def approve(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> None:
-    """Let people in who signed up where staff approve each account, or were deactivated."""
-    chosen = changeable(page, request, users)
-    approved = set_active(chosen, True, Actor.staff(request))
-    page.message_user(request, f"{len(approved)} users approved.")
-
-
-def set_active(users: list[Any], is_active: bool, actor: Actor) -> list[int]:
-    """Activate or deactivate those of the users that are not yet, and return their keys."""
-    name = Name.ACCOUNT_ACTIVATED if is_active else Name.ACCOUNT_DEACTIVATED
-    with transaction.atomic():
-        others = User.objects.filter(pk__in=users, is_active=not is_active).order_by("pk")
-        changed = list(others.select_for_update().values_list("pk", flat=True))
-        now = timezone.now()
-        User.objects.filter(pk__in=changed).update(is_active=is_active, updated_at=now)
-        Event.objects.write(describe(name, actor, user_id) for user_id in changed)
-    return changed
+def record_changes(user: User, changed: set[str], actor: Actor) -> None:
+    if "is_active" in changed:
+        name = Name.ACCOUNT_ACTIVATED if user.is_active else Name.ACCOUNT_DEACTIVATED
+        Event.objects.record(name, actor, user.pk)
+    if fields := changed & set(PRIVILEGES):
+        # With the new values, so that a search finds promotions and demotions.
+        values = {name: getattr(user, name) for name in fields & {"is_staff", "is_superuser"}}
+        details = {"fields": sorted(fields), **values}
+        Event.objects.record(Name.PRIVILEGES_CHANGED, actor, user.pk, **details)
+    if fields := changed - {*PRIVILEGES, "is_active"}:
+        Event.objects.record(Name.PROFILE_CHANGED, actor, user.pk, fields=sorted(fields))

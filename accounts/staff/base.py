@@ -1,6 +1,5 @@
-"""The audit log in the admin, and what makes the admin's pages write to it."""
+"""What all pages of the admin have in common."""
 
-import json
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -10,22 +9,20 @@ from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
 
-from accounts.actors import ip_addresses
-from accounts.events.lists import LONGEST_SEARCH, AtLeast, FirstPages, IndexedList, first_keys
-from accounts.events.models import Event
+from accounts.staff.lists import AtLeast, FirstPages, IndexedList
 
-EVENTS = "admin:accounts_event_changelist"
-MAX_DIGITS = 18  # So many that the key of a user can have: it is below 2**63.
+EVENT_LIST = "admin:accounts_event_changelist"
+MAX_DIGITS = 18  # Digits of the largest user id: it is below 2**63.
 
 
 class AuditedAdmin(admin.ModelAdmin):
-    """A page of the admin that leaves the log to ours, and for which no question is our error.
+    """Base class of our pages: writes to the audit log instead of Django's, and stays fast.
 
-    Django's own log would keep the address of somebody deleted. Its lists stay fast in a table of
-    any size: see ``lists``.
+    A bad query is answered with 400. For lists of any length see ``lists``.
     """
+
+    # Django's log would keep the email address of a deleted user.
 
     paginator = FirstPages
     sortable_by: ClassVar[tuple[str, ...]] = ()
@@ -84,7 +81,7 @@ class AuditedAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         """Lead to the events of the user, or, on any other page, to all of them."""
         query = f"?q={object_id}" if self.model is get_user_model() else ""
-        return HttpResponseRedirect(reverse(EVENTS) + query)
+        return HttpResponseRedirect(reverse(EVENT_LIST) + query)
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Allow what the page's own filters ask; a regular expression, say, is none of it."""
@@ -107,7 +104,7 @@ class AuditedAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(AuditedAdmin):
-    """A page to look at, where nothing is changed, whatever the permissions."""
+    """A page that is read-only for everyone, whatever their permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -117,73 +114,3 @@ class ReadOnlyAdmin(AuditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class EventAdmin(ReadOnlyAdmin):
-    """Everything that happened, to read and to search."""
-
-    list_display = ("created_at", "name", "who", "staff", "ip_address", "details_in_short")
-    list_filter = ("name", "created_at")
-    list_select_related = ("user", "staff")
-    search_fields = ("user",)  # Shows the box; see ``get_search_results``.
-    search_help_text = (
-        "The e-mail or the number of a user or of staff, or an IP address, in full. Of a person, "
-        f"the newest {LONGEST_SEARCH} are found."
-    )
-    ordering = ("-id",)
-    fields = readonly_fields = (
-        "created_at",
-        "name",
-        "who",
-        "staff",
-        "session_id",
-        "ip_address",
-        "device",
-        "user_agent",
-        "request_id",
-        "details_in_short",
-    )
-
-    @admin.display(description="user", empty_value="nobody known")
-    def who(self, event: Event) -> str | None:
-        """Link to the user; of somebody deleted there is only the number."""
-        if event.user is None:
-            return f"{event.user_id} (deleted)" if event.user_id else None
-        page = reverse("admin:accounts_user_change", args=[event.user_id])
-        return format_html('<a href="{}">{}</a>', page, event.user)
-
-    @admin.display(description="details")
-    def details_in_short(self, event: Event) -> str:
-        return ", ".join(f"{key}: {json.dumps(value)}" for key, value in event.details.items())
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        """Keep from other staff where superusers are, and what they do with their own accounts."""
-        events: QuerySet[Event] = super().get_queryset(request)
-        if getattr(request.user, "is_superuser", False):
-            return events
-        superusers = get_user_model().objects.filter(is_superuser=True)
-        keys = list(superusers.values_list("pk", flat=True))
-        return events.exclude(user__in=keys).exclude(user=None, staff__in=keys)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
-    ) -> tuple[QuerySet[Event], bool]:
-        """Find by what an index knows, so that a search is fast in a log of any size."""
-        term = search_term.strip()
-        if address := ip_addresses.parse(term):
-            return queryset.filter(ip_address=str(address)), False
-        if term.isdecimal() and len(term) <= MAX_DIGITS:
-            return of_people(queryset, [int(term)]), False
-        if term:
-            users: Any = get_user_model().objects
-            found = users.filter(email=users.normalize_email(term)).values_list("pk", flat=True)
-            return of_people(queryset, list(found)), False
-        return queryset, False
-
-
-def of_people(events: QuerySet[Event], users: list[int]) -> QuerySet[Event]:
-    """Select the newest events that were about these users or done by them."""
-    newest = events.order_by("-id")
-    return events.filter(
-        pk__in=first_keys(newest.filter(user__in=users), newest.filter(staff__in=users))
-    )

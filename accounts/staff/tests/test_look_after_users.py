@@ -11,8 +11,8 @@ from accounts.actors.actor import COMMAND
 from accounts.conftest import sign_in_as
 from accounts.errors import InvalidToken
 from accounts.passwords import flows as passwords
-from accounts.passwords.admin import OwnPasswordForm
 from accounts.sessions.models import Session
+from accounts.staff.passwords import OwnPasswordForm
 from accounts.users.models import User
 
 LIST = reverse("admin:accounts_user_changelist")

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from accounts.events.admin import ReadOnlyAdmin
 from accounts.links.models import Link
 from accounts.outbox.models import Mail, State
+from accounts.staff.base import ReadOnlyAdmin
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.sessions.models import Session
+from accounts.staff.tests.test_look_after_users import LIST, form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import LIST, form_of, page_of
 
 ME = "/api/v1/users/me"
 pytestmark = pytest.mark.django_db

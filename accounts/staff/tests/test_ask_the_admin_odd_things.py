@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.staff.tests.test_look_after_users import LIST, form_of, page_of
 from accounts.users.models import User
-from accounts.users.tests.test_look_after_users import LIST, form_of, page_of
 
 pytestmark = pytest.mark.django_db
 
