@@ -128,7 +128,7 @@ def test_user_token(member):
 def old_sign_in(user, member):
     """Make the member's sign-in too old for sensitive acts."""
     hour_ago = timezone.now() - timedelta(minutes=60)
-    user.sessions.update(created_at=hour_ago)
+    user.sessions.update(created_at=hour_ago, authenticated_at=hour_ago)
 
 
 def sign_in_as(user: User) -> Client:

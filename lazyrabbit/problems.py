@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actors.actor import Actor
-from accounts.sessions import forgeries
+from accounts.throttling import forgeries
 
 logger = logging.getLogger(__name__)
 

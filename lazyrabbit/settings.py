@@ -119,7 +119,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Users and their passwords.
 AUTH_USER_MODEL = "accounts.User"
-# Who may sign in is decided in auth.flows.verify; the backend knows who is in the admin.
+# Who may sign in is decided in auth.flows.authenticate; the backend knows who is in the admin.
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
 PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",

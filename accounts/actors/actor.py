@@ -1,6 +1,6 @@
 """Who acts, and from where, as plain values that a flow can be given."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -40,6 +40,13 @@ class Actor(NamedTuple):
     @classmethod
     def staff(cls, request: HttpRequest) -> "Actor":
         return cls.from_request(request)._replace(by="staff", staff_id=request.user.pk)
+
+    @classmethod
+    def from_task(cls, values: dict[str, Any] | list[Any]) -> "Actor":
+        """Return the actor that a task was queued with, perhaps by another version of ours."""
+        if isinstance(values, list):  # Before 2026-12, tasks had the values in their order.
+            return cls(*values)
+        return cls(**{name: values[name] for name in cls._fields if name in values})
 
     @property
     def network(self) -> str:

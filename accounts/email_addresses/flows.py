@@ -21,7 +21,8 @@ from accounts.events.models import Event, Name
 from accounts.links import flows as links
 from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.outbox import flows as outbox
-from accounts.passwords import flows as passwords
+from accounts.reauthentication import flows as reauthentication
+from accounts.reauthentication.flows import Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -33,11 +34,11 @@ class Outcome(Enum):
     """What came of a proof that a mailbox is read."""
 
     DONE = auto()
-    PUT_OUT = auto()  # Done too; every session has ended, and the password is void.
+    ACCESS_RESET = auto()  # Done too; every session has ended, and the password is void.
     REPEATED = auto()  # This link had done it before.
 
 
-class Proof(NamedTuple):
+class MailboxProof(NamedTuple):
     """What a reader shows of a mail, its token or its code, and of the account beside it.
 
     For the account that is a session, or its password; beside a code, its address too.
@@ -51,7 +52,7 @@ class Proof(NamedTuple):
     password: str | None = None
 
 
-def verify(proof: Proof, actor: Actor, *, start_over: bool = False) -> Outcome:
+def verify_email(proof: MailboxProof, actor: Actor, *, start_over: bool = False) -> Outcome:
     """Mark the address as proven; a link that has done so already does nothing more.
 
     The mail proves the mailbox, not that its reader is who signed up: anybody can sign up with
@@ -68,7 +69,7 @@ def verify(proof: Proof, actor: Actor, *, start_over: bool = False) -> Outcome:
         raise
 
 
-def verify_once(proof: Proof, actor: Actor, *, start_over: bool) -> Outcome:
+def verify_once(proof: MailboxProof, actor: Actor, *, start_over: bool) -> Outcome:
     link, is_owners = find(Purpose.VERIFY, proof, actor)
     if not is_owners and not start_over and not link.user.email_verified:
         raise OwnershipRequired
@@ -78,15 +79,15 @@ def verify_once(proof: Proof, actor: Actor, *, start_over: bool) -> Outcome:
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
         Event.objects.record(Name.EMAIL_VERIFIED, actor, user.pk)
         if start_over:
-            put_out(user, actor)
-    return Outcome.PUT_OUT if start_over else Outcome.DONE
+            reset_access(user, actor)
+    return Outcome.ACCESS_RESET if start_over else Outcome.DONE
 
 
-def find(purpose: Purpose, proof: Proof, actor: Actor) -> tuple[Link, bool]:
+def find(purpose: Purpose, proof: MailboxProof, actor: Actor) -> tuple[Link, bool]:
     """Return the link of a mail, and whether its reader has shown whose the account is.
 
     Raises LinkNotValid, CodeIncorrect or OwnershipRequired; InvalidToken for a session of another
-    account; what ``passwords.verify`` or ``auth.authenticate`` raises.
+    account; what ``reauthentication.check`` or ``auth.check_credentials`` raises.
     """
     session = proof.session
     if proof.token is not None:
@@ -94,13 +95,13 @@ def find(purpose: Purpose, proof: Proof, actor: Actor) -> tuple[Link, bool]:
         if session and session.user_id != link.user_id:
             raise InvalidToken
         if proof.current_password is not None:
-            passwords.verify(link.user, proof.current_password, actor)
+            reauthentication.check(link.user, Proof(proof.current_password), actor)
         return link, session is not None or proof.current_password is not None
     if session:
         return enter(purpose, session.user, proof.code or "", actor), True
     if proof.email is None or proof.password is None:
         raise OwnershipRequired
-    user = auth.authenticate(proof.email, proof.password, actor)
+    user = auth.check_credentials(proof.email, proof.password, actor)
     return enter(purpose, user, proof.code or "", actor), True
 
 
@@ -110,16 +111,13 @@ def enter(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
     Each code has a few attempts of its own. A stranger who signed up with another person's
     address can have one mail after the other sent to it, so all of them together have a limit too.
     """
-
-    def report(limit_name: str) -> None:
-        Event.objects.record(Name.LIMIT_REACHED, actor, user.pk, limit=limit_name)
-
     limits = [limit("CODE_RATE_ACCOUNT", str(user.pk))]
-    with throttling.failures_counted(limits, CodeIncorrect, report):
+    attempt = throttling.Attempt(limits, actor, user_id=user.pk)
+    with throttling.counting_failures(attempt, CodeIncorrect):
         return Link.objects.enter(user, purpose, code)
 
 
-def consume(link: Link, proof: Proof) -> User:
+def consume(link: Link, proof: MailboxProof) -> User:
     """Use the link up and return its user, whose row is locked.
 
     Raises LinkNotValid or CodeIncorrect if another request was faster, or InvalidToken if the
@@ -131,12 +129,12 @@ def consume(link: Link, proof: Proof) -> User:
         if proof.token is None:
             raise CodeIncorrect from error
         raise
-    if proof.session and not proof.session.lives_still():
+    if proof.session and not proof.session.is_still_live():
         raise InvalidToken
     return user
 
 
-def put_out(user: User, actor: Actor) -> None:
+def reset_access(user: User, actor: Actor) -> None:
     """End every session and the password, and let the mailbox set another one.
 
     Where the address was never proven, a stranger may have given the name too. Call it in a
@@ -155,19 +153,20 @@ def request_change(
     """Send a link to the new address; until it is followed, nothing changes.
 
     Only its reader is told whether it has an account. Raises what
-    ``passwords.confirm`` and ``passwords.lock`` raise, and TooManyAttempts.
+    ``reauthentication.require`` and ``lock_user`` raise, and TooManyAttempts.
     """
-    passwords.confirm(session, current_password, actor)
+    reauthentication.require(session, Proof(current_password), actor)
     sessions.count_change(session, Name.EMAIL_CHANGE_REQUESTED, actor)
-    if not outbox.may_send(Purpose.CHANGE, new_email, actor):
+    has_quota = outbox.take_quota(Purpose.CHANGE, new_email, actor)
+    if not has_quota:
         return
     with transaction.atomic():
-        user = passwords.lock(session)
+        user = reauthentication.lock_user(session)
         outbox.send_link(user, Purpose.CHANGE, actor, email=new_email)
         Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, actor, user.pk, session.pk)
 
 
-def confirm_change(proof: Proof, actor: Actor) -> Outcome:
+def confirm_change(proof: MailboxProof, actor: Actor) -> Outcome:
     """Give the account the address whose mailbox the mail was sent to.
 
     The mail proves the mailbox, and only its owner may give that to an account: people who ask
@@ -186,7 +185,7 @@ def confirm_change(proof: Proof, actor: Actor) -> Outcome:
         user = consume(link, proof)
         if undo := user.links.to_undo(link.email).first():
             bring_back(user, undo, actor)
-            return Outcome.PUT_OUT
+            return Outcome.ACCESS_RESET
         was = User(pk=user.pk, email=user.email, email_verified_at=user.email_verified_at)
         user.move(link.email, verified_at=timezone.now())
         user.links.revocable().delete()
@@ -240,4 +239,4 @@ def bring_back(user: User, undo: Link, actor: Actor) -> None:
     """
     undo.bring_back(user)
     Event.objects.record(Name.EMAIL_CHANGE_UNDONE, actor, user.pk)
-    put_out(user, actor)
+    reset_access(user, actor)

@@ -34,7 +34,7 @@ from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
 
 VERIFIED = {
     flows.Outcome.DONE: "Email verified successfully",
-    flows.Outcome.PUT_OUT: (
+    flows.Outcome.ACCESS_RESET: (
         "Email verified successfully. Set a new password with the link that we sent you."
     ),
     flows.Outcome.REPEATED: "This email is verified already",
@@ -42,7 +42,7 @@ VERIFIED = {
 RESTORED = "Email restored. Set a new password with the link that we sent you."
 CHANGED = {
     flows.Outcome.DONE: "Email changed successfully",
-    flows.Outcome.PUT_OUT: RESTORED,
+    flows.Outcome.ACCESS_RESET: RESTORED,
 }
 # What proves that the reader of a mail is the account's owner can be refused in all these ways.
 NOT_PROVEN = (
@@ -80,8 +80,8 @@ class EmailViewSet(EntranceViewSet):
         """
         sent = self.validated()
         start_over = sent.pop("start_over", False)
-        proof = flows.Proof(**sent, session=session_of(request))
-        outcome = flows.verify(proof, self.actor, start_over=start_over)
+        proof = flows.MailboxProof(**sent, session=session_of(request))
+        outcome = flows.verify_email(proof, self.actor, start_over=start_over)
         return Response({"message": VERIFIED[outcome]})
 
     @operation(AddressSerializer, MessageSerializer, 202, errors=(TooManyAttempts,))
@@ -91,7 +91,7 @@ class EmailViewSet(EntranceViewSet):
 
         The answer is the same for every address.
         """
-        outbox.ask(Purpose.VERIFY, self.validated()["email"], self.actor)
+        outbox.request_link(Purpose.VERIFY, self.validated()["email"], self.actor)
         message = "If the address has an account that is not verified, we sent a link to it."
         return Response({"message": message}, status=202)
 
@@ -107,7 +107,7 @@ class EmailViewSet(EntranceViewSet):
         address to which a change can still be undone undoes it: everybody is signed out, the
         password is void, and a link to set a new one is sent.
         """
-        proof = flows.Proof(**self.validated(), session=session_of(request))
+        proof = flows.MailboxProof(**self.validated(), session=session_of(request))
         return Response({"message": CHANGED[flows.confirm_change(proof, self.actor)]})
 
     @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))

@@ -119,13 +119,13 @@ class VerifyForm(LinkForm):
 
     def act(self, actor: Actor) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
-        proof = email_addresses.Proof(token=token, current_password=password)
-        return self.says(email_addresses.verify(proof, actor, start_over=self.starts_over()))
+        proof = email_addresses.MailboxProof(token=token, current_password=password)
+        return self.says(email_addresses.verify_email(proof, actor, start_over=self.starts_over()))
 
     def says(self, outcome: email_addresses.Outcome) -> str:
         return {
             email_addresses.Outcome.DONE: gettext("Your address is confirmed."),
-            email_addresses.Outcome.PUT_OUT: gettext(
+            email_addresses.Outcome.ACCESS_RESET: gettext(
                 "Your address is confirmed. We sent you a link to set a new password."
             ),
             email_addresses.Outcome.REPEATED: gettext("Your address is confirmed already."),
@@ -155,7 +155,7 @@ class ConfirmChangeForm(LinkForm):
 
     def act(self, actor: Actor) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
-        proof = email_addresses.Proof(token=token, current_password=password)
+        proof = email_addresses.MailboxProof(token=token, current_password=password)
         if email_addresses.confirm_change(proof, actor) == email_addresses.Outcome.DONE:
             return gettext("Your account has its new address.")
         return restored()
@@ -200,7 +200,7 @@ class ForgotForm(PageForm):
     )
 
     def act(self, actor: Actor) -> str:
-        outbox.ask(Purpose.RESET, self.cleaned_data["email"], actor)
+        outbox.request_link(Purpose.RESET, self.cleaned_data["email"], actor)
         return gettext("If the address has an account, we sent a link to it.")
 
 
@@ -208,7 +208,7 @@ class ResendForm(ForgotForm):
     title = _("Get a new link to confirm your address")
 
     def act(self, actor: Actor) -> str:
-        outbox.ask(Purpose.VERIFY, self.cleaned_data["email"], actor)
+        outbox.request_link(Purpose.VERIFY, self.cleaned_data["email"], actor)
         return gettext(
             "If the address has an account and is not confirmed yet, we sent a link to it."
         )

@@ -8,6 +8,8 @@ from accounts.errors import InvalidToken, StaffCannotBeDeleted
 from accounts.events.models import Event, Name
 from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
+from accounts.reauthentication import flows as reauthentication
+from accounts.reauthentication.flows import Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -35,7 +37,7 @@ def update(
     if password is not None:
         password_hash = passwords.prepare(session, password, current_password, "password", actor)
     elif current_password is not None:
-        passwords.confirm(session, current_password, actor)
+        reauthentication.require(session, Proof(current_password), actor)
     users = User.objects.filter(pk=session.user_id)
     with transaction.atomic():
         if password_hash:
@@ -53,15 +55,15 @@ def update(
 def delete(session: Session, actor: Actor, current_password: str | None = None) -> None:
     """Delete the account and everything it owns.
 
-    Raises StaffCannotBeDeleted, and what ``passwords.confirm`` and ``passwords.lock`` raise. The
+    Raises StaffCannotBeDeleted, and what ``reauthentication.require`` and ``lock_user`` raise. The
     lock lets no sign-in start a session half-way through, and nobody be made staff.
     """
     refuse_staff(session.user)
-    passwords.confirm(session, current_password, actor)
+    reauthentication.require(session, Proof(current_password), actor)
     with transaction.atomic():
         for user in User.objects.filter(pk=session.user_id).select_for_update():
             refuse_staff(user)
-        user = passwords.lock(session)
+        user = reauthentication.lock_user(session)
         Event.objects.record(Name.ACCOUNT_DELETED, actor, user.pk, session.pk)
         outbox.notify("account_deleted", user, actor)
         user.delete()

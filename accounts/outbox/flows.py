@@ -9,7 +9,6 @@ from django_tasks.base import TaskResultStatus
 
 from accounts.actors.actor import Actor
 from accounts.errors import TooManyAttempts
-from accounts.events.models import Event, Name
 from accounts.links.models import Link, Purpose
 from accounts.outbox import tasks
 from accounts.outbox.models import Attempts, Mail, MailQuerySet
@@ -51,23 +50,17 @@ def backlog() -> Backlog:
 
 
 def notify(template: str, user: User, actor: Actor, **context: Any) -> None:
-    """Tell somebody what happened to the account, at the address that is stored.
+    """Tell the user by mail what happened to the account.
 
-    One that nobody proved may be a stranger's, so what goes there has a limit: the rest is left
-    out silently.
+    An email address that was never proven may be a stranger's, so notices to it are limited: the
+    rest is left out silently.
     """
-    if user.email_verified or may_notify(user, actor):
-        known = {"email": user.email, "user_id": user.pk, **context}
-        tasks.send.enqueue(template, actor.language, user.email, known)
-
-
-def may_notify(user: User, actor: Actor) -> bool:
-    """Return whether one more notice may go to an address that nobody proved, and count it."""
-
-    def report(limit_name: str) -> None:
-        Event.objects.record(Name.LIMIT_REACHED, actor, user.pk, limit=limit_name)
-
-    return is_within(NOTICE, user.email, report)
+    if not user.email_verified:
+        has_quota = take_email_quota(NOTICE, user.email, actor, user.pk)
+        if not has_quota:
+            return
+    known = {"email": user.email, "user_id": user.pk, **context}
+    tasks.send.enqueue(template, actor.language, user.email, known)
 
 
 def send_link(
@@ -88,36 +81,34 @@ def send_link(
     return link
 
 
-def ask(purpose: Purpose, email: str, actor: Actor) -> None:
-    """Queue a link for the owner of this address, the same for every address.
+def request_link(purpose: Purpose, email: str, actor: Actor) -> None:
+    """Queue a link for the owner of this email address, in the same way for every one.
 
-    The worker looks it up, so neither the answer nor its time tells who has an account. Raises
-    TooManyAttempts for a network; one address's limit is kept silently.
+    The worker looks the account up, so neither the answer nor its time tells whether there is
+    one. Raises TooManyAttempts for a network; the limit of an email address is kept silently.
     """
     email = User.objects.normalize_email(email)
-    if may_send(purpose, email, actor):
-        tasks.look_up.enqueue(purpose, email, list(actor))
+    has_quota = take_quota(purpose, email, actor)
+    if has_quota:
+        tasks.look_up.enqueue(purpose, email, actor._asdict())
 
 
-def may_send(purpose: Purpose, email: str, actor: Actor) -> bool:
-    """Return whether one more mail of this purpose may go to this address, and count it.
+def take_quota(purpose: Purpose, email: str, actor: Actor) -> bool:
+    """Count one mail of this purpose; return False if the email address has had enough.
 
-    Each purpose has a counter of its own, so that nobody uses up another person's links to set a
-    new password by asking for something else. Raises TooManyAttempts if the network asked for too
-    many.
+    Raises TooManyAttempts if the network has asked for too many.
     """
-
-    def report(limit_name: str) -> None:
-        Event.objects.record(Name.LIMIT_REACHED, actor, limit=limit_name)
-
-    throttling.take(network_limits("MAIL_RATE_NETWORK", actor.network), report)
-    return is_within(purpose, email, report)
+    limits = network_limits("MAIL_RATE_NETWORK", actor.network)
+    throttling.take(throttling.Attempt(limits, actor))
+    return take_email_quota(purpose, email, actor)
 
 
-def is_within(purpose: str, email: str, report: throttling.Report) -> bool:
-    """Count one mail of this purpose to the address, unless its limit is reached; say which."""
+def take_email_quota(purpose: str, email: str, actor: Actor, user_id: int | None = None) -> bool:
+    # Each purpose has a counter of its own, so that a stranger who asks for one kind of mail does
+    # not use up another person's links to set a new password.
+    limits = [limit("MAIL_RATE_ACCOUNT", purpose, email)]
     try:
-        throttling.take([limit("MAIL_RATE_ACCOUNT", purpose, email)], report)
+        throttling.take(throttling.Attempt(limits, actor, user_id=user_id))
     except TooManyAttempts:
         return False
     return True

@@ -61,9 +61,9 @@ def deliver(message: EmailMultiAlternatives) -> int:
 
 
 @task()
-def look_up(purpose: str, email: str, actor: list[Any]) -> None:
-    """Queue the link that somebody asked for by an address, if it has an account that may."""
-    asked, asker = Purpose(purpose), Actor(*actor)
+def look_up(purpose: str, email: str, actor: dict[str, Any] | list[Any]) -> None:
+    """Queue the link that was requested for an email address, if it has an account for it."""
+    asked, asker = Purpose(purpose), Actor.from_task(actor)
     if asked == Purpose.RESET:
         users = may_reset(email)
     else:

@@ -48,7 +48,7 @@ class PasswordViewSet(EntranceViewSet):
 
         The answer is the same for every address.
         """
-        outbox.ask(Purpose.RESET, self.validated()["email"], self.actor)
+        outbox.request_link(Purpose.RESET, self.validated()["email"], self.actor)
         message = "If the address has an account, we sent a link to it."
         return Response({"message": message}, status=202)
 

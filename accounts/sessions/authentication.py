@@ -8,9 +8,9 @@ from rest_framework.request import Request
 
 from accounts.actors.actor import Actor
 from accounts.errors import ForgedToken, InvalidToken
-from accounts.sessions import forgeries
 from accounts.sessions.models import Session
 from accounts.sessions.tokens import AccessToken
+from accounts.throttling import forgeries
 from accounts.users.models import User
 
 

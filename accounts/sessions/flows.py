@@ -18,10 +18,10 @@ from accounts.errors import ForgedToken, InvalidCredentials, InvalidToken
 from accounts.events.models import Event, Name, describe, publish
 from accounts.links.models import Link
 from accounts.outbox import flows as outbox
-from accounts.sessions import forgeries
 from accounts.sessions.models import Session, SessionQuerySet, expiry
 from accounts.sessions.tokens import AccessToken, RefreshToken, SessionToken
 from accounts.throttling import flows as throttling
+from accounts.throttling import forgeries
 from accounts.throttling.limits import limit
 from accounts.users.models import User
 
@@ -64,6 +64,7 @@ def start(user: User, actor: Actor) -> Tokens:
         user_agent=actor.user_agent,
         device=actor.device,
         created_at=now,
+        authenticated_at=now,
         last_used_at=now,
         first_used_at=now,  # No generation comes before this one: there is nothing to wait for.
         refresh_network=actor.network,
@@ -188,18 +189,15 @@ def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> Ac
 
 
 def count_change(session: Session, name: Name, actor: Actor) -> None:
-    """Count one more change of this kind to the account, before any of it is made.
+    """Count one more change of this kind to the account. Raises TooManyAttempts.
 
-    Each is an event, which is kept for long: over the limit there is neither. It is called outside
-    of the change's transaction, which would take the count back. Raises TooManyAttempts.
+    Call it before the change, and outside of its transaction, which would take the count back.
     """
-
-    def report(limit_name: str) -> None:
-        Event.objects.record(
-            Name.LIMIT_REACHED, actor, session.user_id, session.pk, limit=limit_name
-        )
-
-    throttling.take([limit("CHANGE_RATE_ACCOUNT", name, str(session.user_id))], report)
+    # Each change is an event, which is kept for long.
+    limits = [limit("CHANGE_RATE_ACCOUNT", name, str(session.user_id))]
+    throttling.take(
+        throttling.Attempt(limits, actor, user_id=session.user_id, session_id=session.pk)
+    )
 
 
 @transaction.atomic

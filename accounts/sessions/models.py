@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.actors import devices
@@ -26,7 +27,11 @@ def with_user() -> tuple[Any, str, dict[int, Any]]:
     return compiler, sql, compiler.get_converters(columns)
 
 
-# To refresh is this one statement; to have it compiled took a third of its request's time.
+def column_names(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+# A refresh is this one statement; to have it compiled took a third of its request's time.
 ROTATE = """
     UPDATE sessions
     SET generation = %(generation)s, last_used_at = %(last_used_at)s, expires_at = %(expires_at)s,
@@ -35,6 +40,9 @@ ROTATE = """
     WHERE id = %(id)s AND generation = %(current)s
         AND revoked_at IS NULL AND expires_at > %(last_used_at)s
 """
+
+
+ROTATED = {"id", "generation", "last_used_at", "expires_at", "refresh_network", "device"}
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -46,24 +54,23 @@ class SessionQuerySet(models.QuerySet["Session"]):
         compiler, sql, converters = with_user()
         with connection.cursor() as cursor:
             cursor.execute(sql, [Session._meta.pk.get_db_prep_value(key, connection)])
-            rows = cursor.fetchall()
-        for row in compiler.apply_converters(rows, converters) if converters else rows:
-            columns = [field.attname for field in Session._meta.concrete_fields]
-            session = Session.from_db(self.db, columns, row[: len(columns)])
-            of_user = [field.attname for field in get_user_model()._meta.concrete_fields]
-            session.user = get_user_model().from_db(self.db, of_user, row[len(columns) :])
-            return session
-        return None
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        (row,) = compiler.apply_converters([row], converters) if converters else [row]
+        columns, user_columns = column_names(Session), column_names(get_user_model())
+        session = Session.from_db(self.db, columns, row[: len(columns)])
+        session.user = get_user_model().from_db(self.db, user_columns, row[len(columns) :])
+        return session
 
     def rotate(self, next_: "Session") -> bool:
-        """Bring a live session to its next generation; say whether it was at the one before.
-
-        Whatever races here, one changes the row: every condition is on the row's own columns. A
-        device that was unknown, as in a row of an earlier version, gets its name by the way.
-        """
+        """Advance a live session by one generation; return False if another request was first."""
+        # Every condition is on the row's own columns, so of several requests one changes it. A
+        # device without a name, as in a row of an earlier version, gets one here.
         values: dict[str, Any] = {
-            field.name: field.get_db_prep_save(getattr(next_, field.attname), connection)
+            field.name: field.get_db_prep_save(getattr(next_, field.name), connection)
             for field in Session._meta.concrete_fields
+            if field.name in ROTATED
         }
         with connection.cursor() as cursor:
             values |= {"current": next_.generation - 1, "unknown": devices.UNKNOWN}
@@ -86,14 +93,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """A device on which somebody is signed in.
+    """A device on which a user is signed in.
 
-    ``generation`` counts how often the refresh token was exchanged: only the token of the current
-    generation is good, so no secret is stored here and a stolen dump mints no token.
-    ``first_used_at`` is when a token of this generation was first used, None if none was yet;
-    ``refresh_network`` is where its exchange came from.
+    ``created_at`` limits the whole session; ``authenticated_at`` is when the user last proved who
+    they are. ``first_used_at`` is when a token of this generation was first used, None if none was
+    yet, and ``refresh_network`` where its exchange came from.
     """
 
+    # ``generation`` counts the exchanges of the refresh token. Only the token of the current one is
+    # good, so no secret is stored here and a stolen dump mints no token.
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="sessions"
@@ -104,6 +112,7 @@ class Session(models.Model):
     user_agent = models.CharField(max_length=512, blank=True)
     device = models.CharField(max_length=64, default=devices.UNKNOWN, db_default=devices.UNKNOWN)
     created_at = models.DateTimeField(db_index=True)
+    authenticated_at = models.DateTimeField(db_default=Now())
     last_used_at = models.DateTimeField()
     first_used_at = models.DateTimeField(null=True)
     refresh_network = models.CharField(max_length=43, blank=True, db_default="")
@@ -122,7 +131,7 @@ class Session(models.Model):
     def is_live(self) -> bool:
         return self.revoked_at is None and self.expires_at > timezone.now()
 
-    def lives_still(self) -> bool:
+    def is_still_live(self) -> bool:
         """Return whether the session is live by now, which its row says and not what was read."""
         return type(self).objects.live().filter(pk=self.pk).exists()
 
@@ -136,8 +145,8 @@ class Session(models.Model):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the full sign-in is recent enough for a sensitive act."""
-        age = timezone.now() - self.created_at
+        """Whether the user has proven who they are recently enough for a sensitive act."""
+        age = timezone.now() - self.authenticated_at
         return age < timedelta(minutes=settings.REAUTHENTICATION_MINUTES)
 
 

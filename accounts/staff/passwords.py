@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from accounts.actors.actor import Actor
 from accounts.errors import PasswordIncorrect
 from accounts.passwords import flows
+from accounts.reauthentication import flows as reauthentication
+from accounts.reauthentication.flows import Proof
 from accounts.users.models import User
 
 
@@ -37,7 +39,7 @@ class OwnPasswordForm(DjangoOwnPasswordForm):
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
         try:
-            flows.verify(self.user, password, self.actor)
+            reauthentication.check(self.user, Proof(password), self.actor)
         except PasswordIncorrect as error:
             raise ValidationError(error.default_detail, code=error.default_code) from error
         return password

@@ -186,7 +186,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             obj.email_verified_at = None  # Staff typed it; its mailbox has proven nothing yet.
         super().save_model(request, obj, form, change)
         record_changes(obj, changed, actor)
-        if not obj.is_active:
+        if "is_active" in changed and not obj.is_active:
             flows.end_all_access([obj])
         if {"is_active", "is_staff"} & changed:
             sessions.end_admin_sessions([obj.pk])

@@ -12,25 +12,31 @@ ACCOUNTS = Path(__file__).parent.parent
 # A room imports rooms named here and nothing else of ours but errors and viewsets.
 MAY_IMPORT = {
     "actors": set(),
-    "throttling": set(),
     "events": {"actors"},
+    "throttling": {"actors", "events"},
     "users": {"actors", "events"},
     "links": {"users"},
-    "outbox": {"actors", "throttling", "events", "users", "links"},
-    "sessions": {"actors", "throttling", "events", "users", "links", "outbox"},
-    "passwords": {"actors", "throttling", "events", "users", "links", "outbox", "sessions"},
+    "outbox": {"actors", "events", "throttling", "users", "links"},
+    "sessions": {"actors", "events", "throttling", "users", "links", "outbox"},
+    "lockouts": {"actors", "events", "throttling", "users", "outbox", "sessions"},
+    "reauthentication": {"actors", "events", "throttling", "users", "sessions", "lockouts"},
+    "passwords": {
+        *("actors", "events", "users", "links", "outbox", "sessions", "lockouts"),
+        "reauthentication",
+    },
     "auth": {
-        *("actors", "throttling", "events", "users", "links", "outbox", "sessions", "passwords"),
+        *("actors", "events", "throttling", "users", "links", "outbox", "sessions", "lockouts"),
+        "passwords",
     },
     "email_addresses": {
-        *("actors", "throttling", "events", "users", "links", "outbox", "sessions", "passwords"),
-        "auth",
+        *("actors", "events", "throttling", "users", "links", "outbox", "sessions"),
+        *("reauthentication", "auth"),
     },
-    "me": {"actors", "events", "users", "outbox", "sessions", "passwords"},
+    "me": {"actors", "events", "users", "outbox", "sessions", "reauthentication", "passwords"},
     "link_pages": {"actors", "users", "links", "outbox", "passwords", "email_addresses"},
     "staff": {
-        *("actors", "events", "users", "links", "outbox", "sessions", "passwords", "auth"),
-        "email_addresses",
+        *("actors", "events", "users", "links", "outbox", "sessions", "reauthentication"),
+        *("passwords", "auth", "email_addresses"),
     },
     "backups": {"actors", "events"},
 }
@@ -49,9 +55,9 @@ LAYERS = {
 # At most three modules of a room are named for its own nouns; what a noun may import is here.
 NOUNS = {
     "actors": {"ip_addresses": set(), "actor": {"ip_addresses", "devices"}, "devices": set()},
-    "throttling": {"limits": set()},
+    "throttling": {"limits": set(), "forgeries": {"flows", "limits"}},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
-    "sessions": {"tokens": {"models"}, "forgeries": set()},
+    "sessions": {"tokens": {"models"}},
     "passwords": {"breaches": set(), "policy": {"breaches"}},
     "link_pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},

@@ -19,7 +19,6 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.conftest import DocumentedClient
-from accounts.events import lists
 from accounts.events.models import Event
 from accounts.links.models import Purpose
 from accounts.management.commands import doctor, purge
@@ -30,6 +29,7 @@ from accounts.outbox.models import Attempts, State
 from accounts.outbox.tasks import replace
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session, expiry
+from accounts.staff import lists
 from accounts.throttling.models import Counter
 from accounts.users.models import User
 from bench.plans import Explained, explaining

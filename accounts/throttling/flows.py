@@ -1,28 +1,51 @@
-"""Take from limits before the work, and give back what should not have counted."""
+"""Count attempts before the work, and uncount those that should not have counted."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils import timezone
 from prometheus_client import metrics
 
+from accounts.actors.actor import Actor
 from accounts.errors import TooManyAttempts
+from accounts.events.models import Event, Name
 from accounts.throttling.limits import NAMES, Limit
 from accounts.throttling.models import Counter
 
 REFUSALS = metrics.Counter("limits_reached", "Attempts refused, by limit.", ["limit"])
 for name in NAMES:  # From 0 on: to Prometheus, a series that begins with 1 has not risen.
     REFUSALS.labels(name)
-# Writes into the audit log that the limit of this name was reached.
-Report = Callable[[str], None]
+
+
+class Attempt(NamedTuple):
+    """One attempt: what it counts against, who makes it, and at whose account.
+
+    The account is named by ``user_id``, or by an email address that may have none. The first
+    attempt of a window that is refused is recorded as ``event``.
+    """
+
+    limits: Sequence[Limit]
+    actor: Actor
+    event: Name = Name.LIMIT_REACHED
+    user_id: int | None = None
+    session_id: UUID | None = None
+    email: str | None = None
+
+    def find_user_id(self) -> int | None:
+        if self.email is None:
+            return self.user_id
+        users = get_user_model().objects.filter(email=self.email)
+        return users.values_list("pk", flat=True).first()
 
 
 class Tally(NamedTuple):
-    """A limit, and what is counted against it in the window that goes on."""
+    """A limit, and what is counted against it in the present window."""
 
     limit: Limit
     counter: Counter
@@ -33,36 +56,34 @@ class Tally(NamedTuple):
 
 
 def tallies(limits: Iterable[Limit]) -> list[Tally]:
-    """Return those of the limits against which something is counted now."""
+    """Return the limits against which something is counted now."""
     by_key, now = {limit.key: limit for limit in limits}, timezone.now()
     counters = Counter.objects.filter(key__in=by_key)
     return [Tally(by_key[c.key], c) for c in counters if c.count and c.resets_at > now]
 
 
-def take(limits: Iterable[Limit], report: Report) -> None:
-    """Count one attempt against all of these limits, or against none.
+def take(attempt: Attempt) -> None:
+    """Count the attempt against all of its limits, or against none.
 
-    Raises TooManyAttempts if one of them is reached. That costs one indexed read, takes no lock
-    and leaves the block as long as it was; only the first to be refused in a window is reported,
-    so that a flood fills no log. The order of the keys keeps two takers from waiting for each
-    other.
+    Raises TooManyAttempts if one of them is reached.
     """
+    # A refusal costs one indexed read, takes no lock and leaves the block as long as it was.
     if not settings.THROTTLING:
         return
-    ordered = sorted(limits)
-    refuse_if_reached(ordered, report)
+    refuse_if_reached(attempt)
     with transaction.atomic():
-        if Counter.objects.take(ordered):
+        # In one order, so that no two attempts wait for each other.
+        if Counter.objects.take(sorted(attempt.limits)):
             return
         transaction.set_rollback(True)
-    refuse_if_reached(ordered, report)
+    refuse_if_reached(attempt)
     raise TooManyAttempts(wait=1)  # The window ended just now.
 
 
 def record_unless_reached(limit: Limit, record: Callable[[], None]) -> None:
-    """Count one more and record it, in one transaction, as long as the limit is not reached.
+    """Count one more and record it, in one transaction, unless the limit is reached.
 
-    Where it is, that costs one indexed read, and nothing is written.
+    If it is, that costs one indexed read, and nothing is written.
     """
     if any(tally.is_reached for tally in tallies([limit])):
         return
@@ -71,24 +92,29 @@ def record_unless_reached(limit: Limit, record: Callable[[], None]) -> None:
             record()
 
 
-def refuse_if_reached(limits: list[Limit], report: Report) -> None:
+def refuse_if_reached(attempt: Attempt) -> None:
     """Raise TooManyAttempts if one of the limits is reached, and count nothing."""
     if not settings.THROTTLING:
         return
-    reached, now = [tally for tally in tallies(limits) if tally.is_reached], timezone.now()
-    if reached:
-        for limit, counter in reached:
-            if not counter.reported:
-                report_once(limit, report)
-            REFUSALS.labels(limit.name).inc()
-        longest = max(counter.seconds_left(now) for _, counter in reached)
-        raise TooManyAttempts(max(1, ceil(longest)))
+    reached = [tally for tally in tallies(attempt.limits) if tally.is_reached]
+    if not reached:
+        return
+    now = timezone.now()
+    for limit, counter in reached:
+        REFUSALS.labels(limit.name).inc()
+        if not counter.reported:
+            record_once(attempt, limit)
+    longest = max(counter.seconds_left(now) for _, counter in reached)
+    raise TooManyAttempts(max(1, ceil(longest)))
 
 
 @transaction.atomic
-def report_once(limit: Limit, report: Report) -> None:
-    if Counter.objects.report(limit.key):
-        report(limit.name)
+def record_once(attempt: Attempt, limit: Limit) -> None:
+    """Record that a limit was reached, once in its window, so that a flood fills no log."""
+    if Counter.objects.mark_reported(limit.key):
+        _, actor, event, _, session_id, _ = attempt
+        user_id = attempt.find_user_id()
+        Event.objects.record(event, actor, user_id, session_id, limit=limit.name)
 
 
 def give_back(limits: Iterable[Limit]) -> None:
@@ -111,21 +137,19 @@ def clear(limits: list[Limit]) -> list[Tally]:
 
 
 @contextmanager
-def failures_counted(
-    limits: list[Limit], failure: type[Exception], report: Report
-) -> Iterator[None]:
-    """Take from the limits before the work inside, and give back unless it raises the failure.
+def counting_failures(attempt: Attempt, failure: type[Exception]) -> Iterator[None]:
+    """Count the attempt, and uncount it unless the work inside raises ``failure``.
 
-    So neither a success counts, nor work that was not done. Raises TooManyAttempts.
+    Neither a success counts, nor work that was not done. Raises TooManyAttempts.
     """
-    take(limits, report)
+    take(attempt)
+    is_failure = False
     try:
         yield
     except failure:
+        is_failure = True
         raise
-    except BaseException:
-        # One that just broke would have to be waited for again; one that was given back did not.
-        if connection.connection is None or connection.is_usable():
-            give_back(limits)
-        raise
-    give_back(limits)
+    finally:
+        # On a connection that just broke, the statement would wait once more and fail as well.
+        if not is_failure and (connection.connection is None or connection.is_usable()):
+            give_back(attempt.limits)

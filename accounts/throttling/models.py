@@ -39,10 +39,10 @@ class CounterQuerySet(models.QuerySet["Counter"]):
         return self.filter(resets_at__lte=timezone.now())
 
     def take(self, limits: Sequence[Limit]) -> bool:
-        """Count one more against each limit that is not reached; say whether that was every one.
+        """Count one more against each limit that is not reached; return whether that was all.
 
-        However many ask at once, on however many nodes, exactly ``maximum`` are told yes: the row's
-        own lock puts them in line.
+        However many requests and nodes take at once, exactly ``maximum`` succeed: each waits for
+        the row's lock.
         """
         now = timezone.now()
         rows = [(limit.key, 1, now + limit.period) for limit in limits]
@@ -52,8 +52,8 @@ class CounterQuerySet(models.QuerySet["Counter"]):
             write(cursor, TAKE.replace("{maxima}", cases), rows, now, **maxima)
             return len(cursor.fetchall()) == len(limits)
 
-    def report(self, key: str) -> bool:
-        """Mark that this window's limit was reached; say whether nobody had before."""
+    def mark_reported(self, key: str) -> bool:
+        """Mark that an event tells of this window; return False if it was marked before."""
         return self.filter(key=key, reported=False).update(reported=True) == 1
 
     def give_back(self, *keys: str) -> None:
@@ -78,7 +78,7 @@ def write(
 class Counter(models.Model):
     """How often something happened since its window began; ``key`` is a digest of what it was.
 
-    ``reported`` says that somebody was refused in this window, and that it was recorded.
+    ``reported`` says that an attempt was refused in this window, and that it was recorded.
     """
 
     key = models.CharField(max_length=64, primary_key=True)

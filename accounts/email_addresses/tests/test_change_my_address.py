@@ -180,7 +180,7 @@ def test_a_session_that_has_ended_confirms_nothing(member, token):
 
     assert member.post(CONFIRM, {"token": token}).status_code == 401
     with pytest.raises(InvalidToken):
-        flows.confirm_change(flows.Proof(token=token, session=session), Actor())
+        flows.confirm_change(flows.MailboxProof(token=token, session=session), Actor())
     assert User.objects.get().email == "test@example.com"
     assert Link.objects.exists()
 
@@ -214,7 +214,7 @@ def test_no_change_that_is_asked_for_beside_a_reset_survives_it(race, user, deli
         User.objects.update(password=user.password)
         auth.signin(user.email, "testpassword123", actor=Actor())
         thief = Session.objects.live().select_related("user").get()
-        outbox.ask(Purpose.RESET, user.email, Actor())
+        outbox.request_link(Purpose.RESET, user.email, Actor())
         token = token_in([m for m in deliver() if m.subject == "Set a new password"][-1])
 
         def ask():
@@ -248,7 +248,7 @@ def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
         def confirm(token, session):
             def run():
                 try:
-                    flows.confirm_change(flows.Proof(token=token, session=session), Actor())
+                    flows.confirm_change(flows.MailboxProof(token=token, session=session), Actor())
                 except EmailTaken:
                     return "taken"
                 return "won"

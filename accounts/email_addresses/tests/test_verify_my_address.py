@@ -126,7 +126,7 @@ def test_a_session_that_ends_meanwhile_proves_nothing(signed_up, token):
     Session.objects.all().revoke()
 
     with pytest.raises(InvalidToken):
-        flows.verify(flows.Proof(token=token, session=session), Actor())
+        flows.verify_email(flows.MailboxProof(token=token, session=session), Actor())
     assert not User.objects.get().email_verified
     assert Link.objects.exists()
 

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.events.models import Name
+from accounts.lockouts import flows as lockouts
 from accounts.management.people import describe, instant
 from accounts.outbox import flows as outbox
-from accounts.passwords import flows as passwords
 from accounts.throttling import flows as throttling
 from accounts.users.models import User, validate_new_email
 
@@ -37,7 +37,7 @@ def explain(email: str) -> Iterator[str]:
     yield f"This is user {user.pk}{', staff' * user.is_staff}, since {instant(user.created_at)}."
     yield verification(user)
     yield from [*obstacles(user)] or ["Nothing keeps them from signing in with the right password."]
-    for tally in passwords.confirmation_blocks(user):
+    for tally in lockouts.confirmation_blocks(user):
         yield f"Cannot confirm with their password: {describe(tally)}."
     yield sessions(user)
     yield from events(user)
@@ -66,7 +66,7 @@ def obstacles(user: User) -> Iterator[str]:
         yield "They cannot sign in before they verify it (resend-verification mails a link)."
     if not user.has_usable_password():
         yield "There is no password: they need a link to set one (forgot-password mails it)."
-    for tally in passwords.blocks(user):
+    for tally in lockouts.signin_blocks(user):
         yield f"Blocked: {describe(tally)}."
 
 

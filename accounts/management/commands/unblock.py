@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management import BaseCommand, CommandParser
 
 from accounts.actors.actor import COMMAND
+from accounts.lockouts import flows
 from accounts.management import people
-from accounts.passwords import flows
 
 
 class Command(BaseCommand):

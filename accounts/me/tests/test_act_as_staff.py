@@ -107,7 +107,7 @@ def test_who_is_made_staff_meanwhile_is_asked_as_staff(race, member, user, privi
     race(promote, try_it)
 
     assert User.objects.get().password == user.password
-    assert session.lives_still()
+    assert session.is_still_live()
     assert not Link.objects.exists()
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from accounts.actors.actor import Actor
+from accounts.events.models import Event
 from accounts.links.models import Link
 from accounts.outbox import flows, sender
 from accounts.outbox.sender import ABANDONED_AFTER, Sender, pause_after, recover
@@ -263,3 +264,28 @@ def test_trouble_with_the_database_does_not_end_the_worker(monkeypatch, caplog):
     assert len(looks) == 2
     assert "The database cannot be used: OperationalError" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_mail_that_the_version_before_queued_goes_out(client, user, server):
+    client.post(FORGOT, {"email": user.email}, headers={"User-Agent": "curl/8.0"})
+    mail = DBTaskResult.objects.get()
+    purpose, email, actor = mail.args_kwargs["args"]
+    mail.task_path = "accounts.mails.tasks.look_up"
+    mail.args_kwargs["args"] = [purpose, email, list(actor.values())]
+    mail.save()
+
+    send_due()
+
+    assert [to for to, _ in server.received] == [user.email]
+    assert Event.objects.get(name="password_reset_requested").user_agent == "curl/8.0"
+
+
+def test_a_mail_that_a_later_version_queued_goes_out(client, user, server):
+    client.post(FORGOT, {"email": user.email})
+    mail = DBTaskResult.objects.get()
+    mail.args_kwargs["args"][2]["unknown_to_us"] = "value"
+    mail.save()
+
+    send_due()
+
+    assert [to for to, _ in server.received] == [user.email]

@@ -14,12 +14,12 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from accounts.actors.actor import Actor
-from accounts.auth import admin as door
 from accounts.conftest import sign_in_as
 from accounts.management.commands import changepassword
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.sessions import flows
+from accounts.staff import site as door
 from accounts.staff.tests.test_look_after_sessions_of_users import act
 from accounts.staff.tests.test_look_after_users import form_of, page_of
 from accounts.users.models import User

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from accounts.events import lists
+from accounts.staff import lists
 from accounts.users.models import User
 
 LIST = reverse("admin:accounts_user_changelist")

@@ -207,4 +207,4 @@ def test_only_superusers_see_where_superusers_are_signed_in(
     named = {"sessions-TOTAL_FORMS": "1", "sessions-INITIAL_FORMS": "1", "sessions-0-end": "on"}
     named |= {"sessions-0-id": str(session.pk), "sessions-0-user": str(user.pk)}
     assert browser.post(page_of(user), named).status_code == 403
-    assert session.lives_still()
+    assert session.is_still_live()

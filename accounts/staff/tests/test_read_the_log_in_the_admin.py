@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.actors.actor import Actor
 from accounts.conftest import sign_in_as
-from accounts.events import lists
 from accounts.events.models import Event, Name
+from accounts.staff import lists
 from accounts.staff.tests.test_look_after_users import page_of
 from accounts.users.models import User
 

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from accounts.actors.actor import Actor
 from accounts.actors.ip_addresses import network
 from accounts.errors import TooManyAttempts
 from accounts.management.commands import purge
@@ -21,11 +22,8 @@ def limited(key: str, maximum: int) -> Limit:
     return Limit(key, "NAME", maximum, MINUTE)
 
 
-def take(*limits: Limit) -> list[str]:
-    """Take from the limits, and return which were reported as reached."""
-    reported: list[str] = []
-    flows.take(limits, reported.append)
-    return reported
+def take(*limits: Limit) -> None:
+    flows.take(flows.Attempt(limits, Actor()))
 
 
 def test_what_is_given_back_to_a_window_that_is_over_is_lost(clock):

@@ -6,7 +6,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.actors.actor import COMMAND
 from accounts.events.models import Event
-from accounts.passwords import flows as passwords
+from accounts.lockouts import flows as lockouts
 from accounts.throttling.models import Counter
 from accounts.users.models import User
 
@@ -158,7 +158,7 @@ def test_two_who_unblock_at_once_are_recorded_once(race, client, user):
     for _ in range(5):
         client.post(SIGNIN, {"email": user.email, "password": "wrong"})
 
-    lifted = race(*[lambda: passwords.unblock(user, COMMAND)] * 8)
+    lifted = race(*[lambda: lockouts.unblock(user, COMMAND)] * 8)
 
     assert sorted(map(len, lifted)) == [0] * 7 + [3]
     assert len(events("account_unblocked")) == 1

@@ -12,8 +12,8 @@ from django_tasks_db.models import DBTaskResult
 from accounts.actors.actor import Actor
 from accounts.auth import flows as auth
 from accounts.errors import InvalidCredentials, TooManyAttempts
+from accounts.lockouts import flows as lockouts
 from accounts.management.people import describe
-from accounts.passwords import flows as passwords
 from accounts.throttling.limits import limit, network_limits
 from accounts.users.models import User
 
@@ -111,7 +111,7 @@ def guess_for_2_hours(clock, email: str, peers: list[str]) -> int:
     for _ in range(2 * 12):
         for peer in peers * 5:
             try:
-                auth.verify(email, WRONG, Actor(ip_address=peer))
+                auth.authenticate(email, WRONG, Actor(ip_address=peer))
             except InvalidCredentials:
                 through += 1
             except TooManyAttempts:
@@ -167,7 +167,7 @@ def test_of_60_parallel_guesses_from_60_64s_37_are_compared(race, user):
         def run():
             client = Actor(ip_address=IN_ONE_48[number])
             try:
-                auth.verify(f"p{number}@example.com", WRONG, client)
+                auth.authenticate(f"p{number}@example.com", WRONG, client)
             except (InvalidCredentials, TooManyAttempts) as error:
                 return type(error)
 
@@ -198,7 +198,7 @@ def test_explain_names_the_wider_network_that_is_blocked(clock, attempt, user):
     for n, peer in enumerate(IN_ONE_48[:40]):
         attempt(peer, f"p{n}@example.com")
 
-    (block,) = passwords.blocks(user)
+    (block,) = lockouts.signin_blocks(user)
 
     assert describe(block) == (
         "37 of 37 failed sign-ins of any account from 2001:db8:1::/48,"

@@ -11,8 +11,11 @@ from accounts.errors import (
     PasswordIncorrect,
     TooManyAttempts,
 )
-from accounts.passwords import flows
+from accounts.lockouts import flows as lockouts
+from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import token_in
+from accounts.reauthentication import flows
+from accounts.reauthentication.flows import Proof
 from accounts.sessions.models import Session
 from accounts.throttling.flows import tallies
 from accounts.users.models import User
@@ -103,7 +106,7 @@ def test_100_guesses_are_let_through_in_a_day(clock, member, user):
 
     def confirm(password: str, peer: str) -> str:
         try:
-            flows.confirm(session, password, Actor(ip_address=peer))
+            flows.require(session, Proof(password), Actor(ip_address=peer))
         except (PasswordIncorrect, TooManyAttempts) as error:
             return type(error).__name__
         return "confirmed"
@@ -126,7 +129,7 @@ def test_100_guesses_are_let_through_in_a_day(clock, member, user):
 
 
 def unblock(*_):
-    flows.unblock(User.objects.get(), COMMAND)
+    lockouts.unblock(User.objects.get(), COMMAND)
 
 
 def reset(client, deliver):
@@ -136,7 +139,7 @@ def reset(client, deliver):
 
 
 def set_by_staff(*_):
-    flows.set_by_staff(User.objects.get(), RIGHT + "4", COMMAND)
+    passwords.set_by_staff(User.objects.get(), RIGHT + "4", COMMAND)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,12 @@ def test_what_lifts_blocks_lifts_these_too(clock, client, member, user, deliver,
     member.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access_token']}")
     assert guess(member, password) == 200
     names = {"REAUTHENTICATION_RATE_ACCOUNT", "PASSWORD_RATE_ACCOUNT"}
-    counted = tallies(flows.failure_limits(User.objects.get()))
+    counted = tallies(
+        [
+            *lockouts.all_signin_limits(User.objects.get()),
+            *lockouts.all_confirmation_limits(User.objects.get()),
+        ]
+    )
     assert not names & {tally.limit.name for tally in counted}
 
 
@@ -179,7 +187,7 @@ def test_of_40_parallel_guesses_5_are_compared(race, member, user):
 
     def run():
         try:
-            flows.confirm(session, WRONG, Actor(ip_address=THIEF))
+            flows.require(session, Proof(WRONG), Actor(ip_address=THIEF))
         except (PasswordIncorrect, TooManyAttempts) as error:
             return type(error).__name__
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.events.models import Event
-from accounts.sessions import forgeries
+from accounts.throttling import forgeries
 from accounts.throttling.models import Counter
 
 ME = "/api/v1/users/me"

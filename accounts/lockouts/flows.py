@@ -1,0 +1,114 @@
+"""Wrong passwords: what they count against, who is locked out by them, and how that ends."""
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.actors import ip_addresses
+from accounts.actors.actor import Actor
+from accounts.events.models import Event, Name
+from accounts.outbox import flows as outbox
+from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.throttling.limits import Limit, limit, network_limits
+from accounts.users.models import User
+
+# What a wrong password of a day counts as: two counters, so that neither door closes the other.
+SIGNINS, CONFIRMATIONS = "sign-ins", "confirmations"
+STRANGE = "networks where the account never had a session"  # In place of one network.
+
+
+def signin_limits(email: str, network: str) -> list[Limit]:
+    """Return what a sign-in that fails counts against.
+
+    Networks where the account had a session have limits of their own; all others share some, so
+    that many guessers are slowed down together and strangers do not lock the owner out.
+    """
+    # An email address without an account has no known network, and counts like one with.
+    around = network_limits("SIGNIN_RATE_NETWORK", network)
+    own = limit("SIGNIN_RATE_ACCOUNT_NETWORK", email, network)
+    if Session.objects.filter(user__email=email, network=network).exists():
+        return [around[0], own, daily_limit(SIGNINS, email, network)]
+    shared = limit("SIGNIN_RATE_ACCOUNT", email)
+    # The IPv6 networks around this one: a spray may come from all of a /48.
+    return [*around, own, shared, daily_limit(SIGNINS, email, STRANGE)]
+
+
+def confirmation_limits(user: User, network: str) -> list[Limit]:
+    """Return what a wrong password in a sensitive act counts against."""
+    is_known = user.sessions.filter(network=network).exists()
+    place = network if is_known else STRANGE
+    return [
+        limit("REAUTHENTICATION_RATE_ACCOUNT", user.email),
+        daily_limit(CONFIRMATIONS, user.email, place),
+    ]
+
+
+def daily_limit(door: str, email: str, network: str) -> Limit:
+    """Return the limit of an account's wrong passwords in a day (NIST SP 800-63B, 3.2.2)."""
+    return limit("PASSWORD_RATE_ACCOUNT", door, email, network)
+
+
+def networks(user: User) -> set[str]:
+    """Return every network from which the account's password may have been tried lately."""
+    # A counter does not name its network. But each failure is an event too; and where the account
+    # had a session, failures count for a day.
+    since = timezone.now() - settings.SIGNIN_RATE_ACCOUNT_NETWORK[1]
+    seen = user.events.filter(created_at__gt=since).values_list("ip_address", flat=True)
+    return {*map(ip_addresses.network, seen.distinct()), *known_networks(user)}
+
+
+def known_networks(user: User) -> set[str]:
+    """Return the networks where the account had a session."""
+    return set(user.sessions.values_list("network", flat=True).distinct())
+
+
+def all_signin_limits(user: User) -> list[Limit]:
+    """Return what failed sign-ins of the account count against, from all networks."""
+    here = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks(user)]
+    return [limit("SIGNIN_RATE_ACCOUNT", user.email), *here, *daily_limits(SIGNINS, user)]
+
+
+def all_confirmation_limits(user: User) -> list[Limit]:
+    here = limit("REAUTHENTICATION_RATE_ACCOUNT", user.email)
+    return [here, *daily_limits(CONFIRMATIONS, user)]
+
+
+def daily_limits(door: str, user: User) -> list[Limit]:
+    places = {STRANGE, *known_networks(user)}
+    return [daily_limit(door, user.email, place) for place in places]
+
+
+def signin_blocks(user: User) -> list[throttling.Tally]:
+    """Return the limits that are reached and keep the user from signing in somewhere."""
+    known, shared = known_networks(user), list[Limit]()
+    for network in networks(user):
+        around = network_limits("SIGNIN_RATE_NETWORK", network)
+        shared += around[:1] if network in known else around
+    found = throttling.tallies([*all_signin_limits(user), *shared])
+    return [tally for tally in found if tally.is_reached]
+
+
+def confirmation_blocks(user: User) -> list[throttling.Tally]:
+    """Return the limits that are reached and keep the password from confirming anything."""
+    found = throttling.tallies(all_confirmation_limits(user))
+    return [tally for tally in found if tally.is_reached]
+
+
+def forgive(user: User) -> None:
+    """Forget the account's wrong passwords: its owner or staff have just set another one."""
+    throttling.clear([*all_signin_limits(user), *all_confirmation_limits(user)])
+
+
+@transaction.atomic
+def unblock(user: User, actor: Actor) -> list[throttling.Tally]:
+    """Forget the account's wrong passwords and the mails it was sent; return what was counted.
+
+    What a network shares with other people stays.
+    """
+    limits = [*all_signin_limits(user), *all_confirmation_limits(user)]
+    lifted = throttling.clear([*limits, *outbox.quotas(user.email)])
+    if lifted:
+        names = sorted({tally.limit.name for tally in lifted})
+        Event.objects.record(Name.ACCOUNT_UNBLOCKED, actor, user.pk, limits=names)
+    return lifted

@@ -1,0 +1,66 @@
+"""Has the person who sends this just proven who they are?"""
+
+from typing import NamedTuple
+
+from accounts.actors.actor import Actor
+from accounts.errors import InvalidToken, PasswordIncorrect, ReauthenticationRequired
+from accounts.events.models import Event, Name
+from accounts.lockouts import flows as lockouts
+from accounts.sessions.models import Session
+from accounts.throttling import flows as throttling
+from accounts.users import hashing_pool
+from accounts.users.models import User
+
+
+class Proof(NamedTuple):
+    """What a request shows to prove that the account's owner sends it, if anything."""
+
+    password: str | None = None
+
+    @property
+    def is_given(self) -> bool:
+        return self.password is not None
+
+
+def require(session: Session, proof: Proof, actor: Actor) -> None:
+    """Make sure that a sensitive act is the owner's (OWASP ASVS 5.0, 7.5.1).
+
+    Raises ReauthenticationRequired without a proof, if the session's was long ago or the user is
+    staff; what ``check`` raises for a wrong one, even where none was needed.
+    """
+    if proof.is_given:
+        check(session.user, proof, actor)
+    elif session.user.is_privileged or not session.is_fresh:
+        raise ReauthenticationRequired
+
+
+def check(user: User, proof: Proof, actor: Actor) -> None:
+    """Raise PasswordIncorrect unless the proof is the user's; or TooManyAttempts."""
+    # A wrong password counts against the account from any network, and is no failed sign-in: a
+    # thief with a token must not keep the owner from signing in and ending the thief's session.
+    limits = lockouts.confirmation_limits(user, actor.network)
+    attempt = throttling.Attempt(limits, actor, user_id=user.pk)
+    throttling.refuse_if_reached(attempt)
+    with (
+        hashing_pool.pool.turn(),
+        throttling.counting_failures(attempt, PasswordIncorrect),
+    ):
+        if not user.check_password(proof.password):
+            Event.objects.record(Name.REAUTHENTICATION_FAILED, actor, user.pk)
+            raise PasswordIncorrect
+
+
+def lock_user(session: Session) -> User:
+    """Lock the session's user and return the row as it is now. Call it in the act's transaction.
+
+    Raises InvalidToken if the account was deleted, its password changed or the session ended
+    since; ReauthenticationRequired if the user became staff.
+    """
+    # The proof may be out of date: it waited for its hashes.
+    unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
+    user = unchanged.select_for_update().first()
+    if user is None or not session.is_still_live():
+        raise InvalidToken
+    if user.is_privileged and not session.user.is_privileged:
+        raise ReauthenticationRequired
+    return user
