@@ -104,7 +104,7 @@ def test_a_secret_in_a_file_that_others_can_read(report, settings, tmp_path, mod
 
 
 @pytest.mark.parametrize(("folders", "said"), [(["/none"], "W004"), ("/none", "E001")])
-def test_what_djangos_own_checks_find_is_told(doctor, settings, folders, said):
+def test_the_findings_of_djangos_checks_are_reported(doctor, settings, folders, said):
     settings.STATICFILES_DIRS = folders
 
     (sentence,) = doctor()
@@ -154,7 +154,7 @@ def test_a_folder_for_mail_that_cannot_be_made(report, settings):
     assert ("ok", "Every migration is applied.") in found
 
 
-def test_what_cannot_even_be_examined_hides_nothing_else(report, settings):
+def test_a_failed_examination_hides_no_other_finding(report, settings):
     settings.BASE_DIR = None
 
     found = report()
@@ -196,7 +196,7 @@ def answering(status: int):
         (0, "WRONG", "does not answer {}: RemoteDisconnected."),
     ],
 )
-def test_what_the_web_server_answers(report, settings, status, mark, said):
+def test_the_doctor_reports_what_the_web_server_answers(report, settings, status, mark, said):
     settings.HOST = "accounts.example.com"
     with answering(status) as settings.PORT:
         url = f"http://127.0.0.1:{settings.PORT}/api/health"

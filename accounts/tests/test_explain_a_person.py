@@ -72,9 +72,7 @@ def test_explain_says_which_limits_block_until_when(explain, attempt, user, cloc
     assert "Nothing keeps them from signing in with the right password." in explain()
 
 
-def test_explain_tells_who_waits_for_approval_from_who_was_deactivated(
-    explain, client, superuser, settings
-):
+def test_explain_tells_waiting_from_deactivated_accounts(explain, client, superuser, settings):
     settings.SIGNUP_MODE = "approval"
     person = {"email": "test@example.com", "password": PASSWORD}
     client.post("/api/v1/auth/signup", person)

@@ -46,7 +46,7 @@ def test_a_key_that_is_short_or_has_a_pattern_is_not_random(key):
         *[("::1/128", False), ("2400:cb00::/32", False), ("2a06:98c0::/29", False)],
     ],
 )
-def test_a_network_that_everybody_is_in(network, is_everybody):
+def test_a_proxy_network_that_covers_everyone(network, is_everybody):
     assert safety.is_everybody(ip_network(network)) is is_everybody
 
 
@@ -69,7 +69,7 @@ def test_a_network_that_everybody_is_in(network, is_everybody):
         ],
     ],
 )
-def test_what_crosses_a_network_without_https(url, is_in_the_clear):
+def test_plain_http_to_another_machine_is_in_the_clear(url, is_in_the_clear):
     assert safety.is_in_the_clear(url) is is_in_the_clear
 
 

@@ -70,7 +70,7 @@ def test_the_table_names_every_field_of_an_account():
     assert written == stored - set(NEVER)
 
 
-def test_the_owner_reads_only_what_the_table_says(member):
+def test_the_owner_reads_only_the_fields_in_the_table(member):
     read = {name for name, row in FIELDS.items() if "reads" in row[0]}
 
     shown = {name.replace("_verified", "_verified_at") for name in member.get(ME).json()}

@@ -142,7 +142,7 @@ def member(person):
     return member
 
 
-def test_what_members_do(watch, member, person):
+def test_requests_of_members_use_indexes(watch, member, person):
     me, passwords = f"{API}/users/me", {"current_password": PASSWORD, "new_password": PASSWORD[1:]}
     used = {"refresh_token": issue(person.sessions.earliest("created_at")).refresh_token}
     own = {"refresh_token": member.tokens.refresh_token}
@@ -163,7 +163,7 @@ def test_what_members_do(watch, member, person):
         assert answer.status_code == status, (path, answer.content)
 
 
-def test_what_people_do_who_are_not_signed_in(watch, client, person, deliver):
+def test_requests_without_a_session_use_indexes(watch, client, person, deliver):
     known, new = {"email": person.email}, {"email": "new@example.com"}
     right, wrong = {"password": PASSWORD}, {"password": "wrong"}
     for status, path, body in (
@@ -180,7 +180,7 @@ def test_what_people_do_who_are_not_signed_in(watch, client, person, deliver):
     assert watch(deliver)
 
 
-def test_what_people_do_with_links(watch, client, person):
+def test_requests_with_links_use_indexes(watch, client, person):
     old_email, new_email = person.email, "new@example.com"
     for purpose, email, body in (
         (Purpose.VERIFY, old_email, {"current_password": PASSWORD}),
@@ -195,7 +195,7 @@ def test_what_people_do_with_links(watch, client, person):
             assert watch(client.post, f"{API}/auth/{purpose}", token).status_code == 200
 
 
-def test_what_staff_look_at(watch, superuser, person):
+def test_pages_of_the_admin_use_indexes(watch, superuser, person):
     recent, session = {"created_at__gte": recently()}, person.sessions.get()
     for address, *queries in (
         ("/admin/", {}),
@@ -217,7 +217,7 @@ def test_what_staff_look_at(watch, superuser, person):
             assert watch(superuser.get, address, query).status_code == 200, (address, query)
 
 
-def test_what_operators_run(watch, person, settings):
+def test_commands_of_operators_use_indexes(watch, person, settings):
     settings.SESSION_RETENTION_DAYS = settings.EVENT_RETENTION_DAYS = 27
     Attempts.objects.create(failed_in_a_row=3)
     output = StringIO()

@@ -92,7 +92,7 @@ def test_the_schema_is_whole_however_often_it_is_made():
         assert set(names) <= schema["components"]["schemas"].keys()
 
 
-def test_the_schema_takes_what_the_api_takes():
+def test_the_schema_accepts_what_the_api_accepts():
     schema = SchemaGenerator().get_schema(request=None, public=True)
     signup = schema["components"]["schemas"]["Signup"]["properties"]
     assert (signup["full_name"]["type"], signup["full_name"]["maxLength"]) == (
@@ -161,7 +161,7 @@ def hold(status=200, body=USER, path=ME, **headers: str) -> None:
     contract.assert_documented("GET", path, status, headers, json.dumps(body).encode())
 
 
-def test_a_good_answer_is_held_to_be_good():
+def test_a_good_answer_passes():
     hold()
     hold(path=f"{ME}/")
 

@@ -45,13 +45,13 @@ def test_a_node_is_told_the_address_that_the_cdn_saw(nginx):
     assert heard_of(nginx, "198.51.100.7:61598") == "198.51.100.7"
 
 
-def test_what_a_client_of_the_cdn_says_of_itself_is_not_believed(nginx):
+def test_a_client_of_the_cdn_cannot_choose_its_ip_address(nginx):
     """The CDN appends the address that it saw; what stands before is the client's own word."""
     assert heard_of(nginx, "203.0.113.9, 198.51.100.7") == "198.51.100.7"
     assert heard_of(nginx, f"203.0.113.9, 198.51.100.7, {CDN}") == "198.51.100.7"
 
 
-def test_who_comes_past_the_cdn_cannot_forge_an_address(nginx):
+def test_a_client_that_bypasses_the_cdn_cannot_forge_an_ip_address(nginx):
     assert heard_of(nginx, "198.51.100.7", source=STRANGER) == STRANGER
     assert heard_of(nginx, CDN, source=STRANGER) == STRANGER
 

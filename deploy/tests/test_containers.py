@@ -19,7 +19,7 @@ def instructions(name):
     return re.findall(rf"^{name} (.+)$", CONTAINERFILE.replace("\\\n", ""), re.MULTILINE)
 
 
-def test_the_image_is_of_an_exact_python_and_runs_as_nobody_of_importance():
+def test_the_image_has_an_exact_python_and_runs_unprivileged():
     assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim-[a-z]+", *instructions("FROM"))
     assert instructions("USER") == ["accounts"]
     assert CONTAINERFILE.index("\nUSER ") < CONTAINERFILE.index("\nCMD ")
@@ -105,7 +105,7 @@ def test_nginx_takes_the_nodes_of_the_containers(nginx, stub):
     assert nginx.check().endswith("test is successful\n")
 
 
-def test_what_nginx_is_given_is_there():
+def test_the_files_given_to_nginx_exist():
     for volume in SERVICES["nginx"]["volumes"]:
         source = volume.partition(":")[0]
         assert source in ("./tls", "./acme") or (DEPLOY / source).exists()

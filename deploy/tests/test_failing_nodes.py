@@ -8,7 +8,7 @@ from deploy.tests.conftest import free_port
 from deploy.tests.test_nginx import HEADERS, HEALTH, assert_problem
 
 
-def test_a_node_that_refuses_costs_nobody_an_answer(start_nginx, stub):
+def test_a_node_that_refuses_connections_costs_no_answer(start_nginx, stub):
     nginx = start_nginx(stub.port, free_port())
 
     for method in ("GET", "POST", "PATCH") * 4:
@@ -17,7 +17,7 @@ def test_a_node_that_refuses_costs_nobody_an_answer(start_nginx, stub):
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_what_a_node_has_got_and_not_answered_is_not_sent_again(start_nginx, start_stub, method):
+def test_a_request_that_a_node_has_received_is_not_sent_again(start_nginx, start_stub, method):
     nodes = [start_stub(), start_stub()]
     nodes[0].is_silent = nodes[1].is_silent = True
     nginx = start_nginx(*[node.port for node in nodes])

@@ -107,7 +107,7 @@ def test_health_is_answered_without_tls(nginx, path):
         "/api/health/ready?x=1",
     ],
 )
-def test_what_is_for_operators_is_not_found(nginx, stub, path):
+def test_paths_for_operators_are_not_found(nginx, stub, path):
     answer = nginx.send("GET", path)
 
     assert_problem(answer, 404, "not_found")
@@ -142,7 +142,7 @@ def test_a_body_may_be_as_large_as_the_service_takes(nginx, stub, path, limit):
         (b"GET / HTTP/3.0\r\n" + HOST + b"\r\n", 505, "error"),
     ],
 )
-def test_what_is_hardly_http_is_a_problem(nginx, stub, request_bytes, status, code):
+def test_malformed_http_is_a_problem(nginx, stub, request_bytes, status, code):
     answer = nginx.send_bytes(request_bytes)
 
     assert_problem(answer, status, code)

@@ -62,7 +62,7 @@ def test_an_address_that_the_client_forges_is_not_believed(nginx):
     assert [session["ip_address"] for session in sessions.json()] == ["127.0.0.1"]
 
 
-def test_what_the_service_says_passes_unchanged(nginx):
+def test_answers_of_the_service_pass_unchanged(nginx):
     answer = nginx.send("GET", "/api/v1/nowhere")
 
     assert (answer.status, answer.json()["code"]) == (404, "not_found")
@@ -100,7 +100,7 @@ def test_the_admins_form_is_sent_over_tls(nginx):
     assert b"Please enter the correct" in answer.content
 
 
-def test_nobody_notices_that_a_node_was_killed(nginx, nodes):
+def test_no_client_notices_that_a_node_was_killed(nginx, nodes):
     member = sign_in(nginx)
 
     kill(nodes[0])

@@ -159,7 +159,7 @@ def reuse_a_refresh_token(node) -> None:
 
 
 @pytest.mark.postgresql
-def test_what_goes_wrong_is_told(prometheus, nodes):
+def test_failures_fire_their_alerts(prometheus, nodes):
     prometheus.wait(prometheus.firing, {"BackupTooOld"})  # There never was one.
     call_command("backup", "--record")
     prometheus.wait(prometheus.firing, set())

@@ -32,7 +32,7 @@ def me(server, access_token):
     return server.ask(ME, Authorization=f"Bearer {access_token}")[0]
 
 
-def test_what_the_old_key_signed_is_good_until_it_is_no_fallback_any_more(serve):
+def test_the_old_key_verifies_until_it_leaves_the_fallbacks(serve):
     server = serve(SECRET_KEY=OLD)
     assert server.ask("/api/v1/auth/signup", PERSON)[0] == 201
     tokens, idle = sign_in(server), sign_in(server)
@@ -67,7 +67,7 @@ def test_while_nodes_change_one_after_the_other_the_old_ones_take_what_the_new_o
     assert refresh(server, tokens)[0] == 200
 
 
-def test_a_key_of_their_own_for_the_tokens_can_be_set_without_signing_anybody_out(serve):
+def test_setting_a_key_for_the_tokens_signs_no_one_out(serve):
     server = serve(SECRET_KEY=OLD)
     server.ask("/api/v1/auth/signup", PERSON)
     tokens = sign_in(server)

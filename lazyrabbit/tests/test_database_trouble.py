@@ -82,7 +82,7 @@ def test_a_database_that_may_only_be_read(sign_in_anywhere, caplog):
     assert sign_in_anywhere().status_code == 200  # On another connection.
 
 
-def test_a_row_that_somebody_holds(client, user, test_user_data, second):
+def test_a_locked_row_is_a_503(client, user, test_user_data, second):
     second.execute("BEGIN")
     second.execute("SELECT * FROM users FOR UPDATE")
     started = time.monotonic()

@@ -138,7 +138,7 @@ def test_a_misspelt_name_is_told_and_its_value_is_not(run, tmp_path, name, meant
     assert "c4n4ry" not in checked.stderr + checked.stdout
 
 
-def test_a_name_in_the_file_that_nothing_reads_is_told(run, tmp_path):
+def test_a_name_in_the_file_that_is_no_setting_is_reported(run, tmp_path):
     (tmp_path / ".env").write_text(
         "PGPASSFILE=/x\nDJANGO_SUPERUSER_EMAIL=a@b.c\nSIGN_UP=closed\nPORT=8001\n"
     )

@@ -93,7 +93,7 @@ def written(request):
 @pytest.mark.django_db
 @pytest.mark.urls(__name__)
 @pytest.mark.parametrize("address", ["/api/fail", *(f"/fail/{view.__name__}" for view in VIEWS)])
-def test_a_traceback_says_what_failed_and_of_whom_nothing(client, written, address):
+def test_a_traceback_names_the_failure_and_no_person(client, written, address):
     client.raise_request_exception = False
 
     assert client.get(address + "?q=ana%40example.com").status_code == 500
@@ -163,7 +163,7 @@ def test_a_command_that_fails_prints_no_address():
         ('File "/srv/x.py", line 3, in f', 'File "/srv/x.py", line 3, in f'),
     ],
 )
-def test_what_is_left_out_of_a_text(text, expected):
+def test_email_addresses_and_details_are_left_out_of_a_text(text, expected):
     assert redacted(text) == expected
 
 

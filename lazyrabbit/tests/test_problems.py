@@ -96,7 +96,7 @@ def test_a_method_that_a_page_does_not_have(client, method, address):
     assert answer.headers["Allow"]
 
 
-def test_a_method_that_nobody_knows_is_not_said_back(client):
+def test_an_unknown_method_is_not_repeated(client):
     answer = client.generic("C4N4RY", "/api/v1/auth/signin")
 
     assert_problem(answer, 405, "method_not_allowed")
@@ -202,7 +202,7 @@ def test_no_folder_is_listed(client, folder):
 
 
 @pytest.mark.parametrize("address", ["/docs", "/admin/login/", "/api/v1/users/me", "/api/health"])
-def test_trace_is_answered_nowhere(client, address):
+def test_trace_is_refused_everywhere(client, address):
     answer = client.generic("TRACE", address, headers={"X-Secret": "secret"})
 
     assert answer.status_code in (401, 405)

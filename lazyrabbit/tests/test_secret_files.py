@@ -124,7 +124,7 @@ def test_a_folder_and_a_secret_in_the_place_of_its_path(tmp_path):
     assert_refused(secret, "EMAIL_URL_FILE: The file cannot be read: File name too long.")
 
 
-def test_what_is_wrong_with_a_secret_is_told_by_the_name_of_its_file(file):
+def test_a_wrong_secret_is_reported_by_the_name_of_its_setting(file):
     file.write_text("c4n4ry")
     without = {name: PRODUCTION[name] for name in PRODUCTION if name != "SECRET_KEY"}
 
@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_secret_is_told_by_the_name_of_its_file(file):
     assert "c4n4ry" not in loaded.stderr
 
 
-def test_what_is_no_secret_is_read_from_no_file(file):
+def test_only_secrets_are_read_from_files(file):
     file.write_text("8001")
 
     assert load("s.PORT", PORT_FILE=str(file)).stdout == "8000\n"

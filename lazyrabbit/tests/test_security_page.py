@@ -56,7 +56,7 @@ def test_the_counts_are_those_of_the_rows():
 
 
 @pytest.mark.parametrize("row", [row for row, cells in ROWS.items() if cells[2] != "not met"])
-def test_what_is_met_names_a_test_a_setting_or_where_it_is_written(row):
+def test_a_row_that_is_met_names_its_proof(row):
     proof = ROWS[row][3]
 
     settings_named = [name for name in names(proof) if re.fullmatch("[A-Z_]{2,}(=0)?", name)]

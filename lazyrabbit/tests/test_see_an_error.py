@@ -125,7 +125,7 @@ def test_the_api_answers_a_browser_with_a_problem_too(browser, method, address, 
 
 
 @pytest.mark.parametrize("accept", ["text/html", "text/html;q=0.5, text/plain", BROWSER])
-def test_who_prefers_html_gets_it(browser, accept):
+def test_a_client_that_prefers_html_gets_it(browser, accept):
     read(ask(browser, "get", "/nowhere", accept))
 
 
@@ -142,7 +142,7 @@ def test_who_prefers_html_gets_it(browser, accept):
         "," * 8000,
     ],
 )
-def test_who_does_not_or_makes_no_sense_gets_a_problem(browser, accept):
+def test_a_client_that_does_not_prefer_html_gets_a_problem(browser, accept):
     answer = ask(browser, "get", "/nowhere", accept)
 
     if answer.headers["Content-Type"].startswith("text/html"):
@@ -190,7 +190,7 @@ def test_staff_see_what_they_may_not_do_as_a_page_of_the_admin(staff, user):
     assert IN_THE_ADMIN in read(ask(support, "get", "/admin/nowhere/", BROWSER))
 
 
-def test_pages_are_in_spanish_for_who_reads_it_and_the_admin_in_english(browser):
+def test_pages_are_in_spanish_for_spanish_readers_and_the_admin_in_english(browser):
     spanish = {"Accept-Language": "es"}
     browser.handler.enforce_csrf_checks = True
 

@@ -15,7 +15,7 @@ def wait_for(browser, selector: str):
     )
 
 
-def test_somebody_tries_an_operation_out_in_the_documentation(person, user):
+def test_a_developer_tries_an_operation_in_the_documentation(person, user):
     ana = person()
     ana.open("/docs")
     wait_for(ana.browser, "#operations-health-health_retrieve").click()
@@ -28,7 +28,7 @@ def test_somebody_tries_an_operation_out_in_the_documentation(person, user):
     assert ana.complaints() == []
 
 
-def test_somebody_reads_and_searches_the_reference(person, user):
+def test_a_developer_reads_and_searches_the_reference(person, user):
     ana = person()
     ana.open("/redoc")
     wait_for(ana.browser, "[role=search] input").send_keys("refresh")
@@ -39,7 +39,7 @@ def test_somebody_reads_and_searches_the_reference(person, user):
     assert "cdn.redoc.ly/redoc/logo-mini.svg" in logo
 
 
-def test_staff_sign_in_and_look_after_somebody(person, user):
+def test_staff_sign_in_and_edit_a_user(person, user):
     root = User.objects.create_superuser("root@example.com", PASSWORD)
     ana = person()
     ana.open(reverse("admin:login"))

@@ -117,7 +117,7 @@ def test_only_a_trusted_proxy_is_believed_that_a_request_came_over_https(
         assert ask(http_somewhere) == 403, http_somewhere
 
 
-def test_what_is_not_even_http_is_a_problem_too(send):
+def test_a_request_that_is_not_http_is_a_problem_too(send):
     host = b"Host: localhost\r\n"
     requests = {
         b"NONSENSE\r\n\r\n": 400,
@@ -134,7 +134,7 @@ def test_what_is_not_even_http_is_a_problem_too(send):
         assert b"canary" not in body
 
 
-def test_what_reaches_no_view_has_a_request_id_too(send, port):
+def test_a_request_that_reaches_no_view_has_a_request_id_too(send, port):
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as server:
         server.request("GET", "/", headers={"Authorization": "a" * 9000})
         answer = server.getresponse()
@@ -153,7 +153,7 @@ def test_what_reaches_no_view_has_a_request_id_too(send, port):
         (b"/api/health?" + b"a&" * 1100, b"application/json", 200),
     ],
 )
-def test_whatever_a_body_is_called_the_server_answers(send, path, content_type, expected):
+def test_every_content_type_is_answered(send, path, content_type, expected):
     request = b"GET %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n\r\n"
 
     assert send(request % (path, content_type))[0] == expected

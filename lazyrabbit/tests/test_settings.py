@@ -33,7 +33,7 @@ def load(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_empty_environment_will_do():
+def test_an_empty_environment_is_enough():
     loaded = load()
 
     assert loaded.returncode == 0, loaded.stderr

@@ -56,7 +56,7 @@ def test_threads_take_turns_with_one_connection():
     assert len(set.union(*(one.result() for one in used))) == 1
 
 
-def test_who_gets_no_connection_in_time_is_told(monkeypatch):
+def test_a_thread_without_a_connection_in_time_gets_an_error(monkeypatch):
     monkeypatch.setattr(connections, "PATIENCE", 0.01)
     own = pid()
 

@@ -51,7 +51,7 @@ def environment(tmp_path):
     return environment
 
 
-def test_what_was_acknowledged_survives_a_power_cut_and_writers_wait_for_each_other(environment):
+def test_acknowledged_writes_survive_a_power_cut_and_writers_wait_for_each_other(environment):
     script = (
         "import django; django.setup(); from django.db import connection, transaction;"
         "cursor = connection.cursor();"

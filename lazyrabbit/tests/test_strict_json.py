@@ -105,7 +105,7 @@ def test_anything_else_is_415(send, content_type):
         b"\xff",
     ],
 )
-def test_what_could_be_read_in_two_ways_or_cannot_be_stored_is_400(send, text):
+def test_ambiguous_or_unstorable_json_is_400(send, text):
     answer = send(text)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")

@@ -29,7 +29,7 @@ TOKEN = "a token of the metrics"
 PERSON = {"email": "ana@example.com", "password": "securepassword123"}
 
 
-def test_every_line_is_json_and_says_who_asked_for_what(serve):
+def test_every_line_is_json_and_names_the_person_and_the_request(serve):
     server = serve()
     server.ask("/api/v1/auth/signup", PERSON)
     _, answer = server.ask("/api/v1/auth/signin", PERSON)
@@ -126,7 +126,7 @@ def counted() -> dict[str, float]:
     return {s.labels["code"]: s.value for s in samples if s.name == "http_failures_total"}
 
 
-def test_what_watches_a_node_may_ask_by_its_address(serve):
+def test_monitoring_may_call_a_node_by_its_ip_address(serve):
     server = serve(METRICS_TOKEN=TOKEN)
     bearer = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -182,7 +182,7 @@ def test_the_metrics_of_all_workers_are_added_up(serve):
     assert PERSON["email"] not in text
 
 
-def test_whatever_can_be_counted_is_there_with_0_before_it_happens(serve):
+def test_every_counter_starts_at_0(serve):
     server = serve(METRICS_TOKEN=TOKEN)
 
     _, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
@@ -223,7 +223,7 @@ def test_a_worker_that_takes_anothers_place_goes_on_with_its_counts(serve):
     ("token", "given", "status"),
     [("", "", 404), ("", "Bearer ", 404), (TOKEN, "", 401), (TOKEN, "Bearer wrong", 401)],
 )
-def test_nobody_else_reads_the_metrics(client, settings, token, given, status):
+def test_the_metrics_need_the_token(client, settings, token, given, status):
     settings.METRICS_TOKEN = token
 
     answer = client.get("/metrics", headers={"Authorization": given})
@@ -261,7 +261,7 @@ def test_the_dashboard_asks_for_metrics_that_there_are(serve):
 
 
 @pytest.mark.django_db
-def test_what_should_have_been_done_long_ago_is_told_in_seconds():
+def test_overdue_work_is_reported_in_seconds():
     def ago(**time) -> datetime:
         return timezone.now() - timedelta(**time)
 

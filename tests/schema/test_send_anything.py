@@ -87,7 +87,7 @@ def tell_the_truth(case: Any, person: Person) -> None:
         case.body = {name: person.truth(action, name, case.body[name]) for name in case.body}
 
 
-def test_what_was_ended_or_deleted_stays_so(server):
+def test_ended_sessions_and_deleted_accounts_stay_so(server):
     """Follow the links that the schema implies: list the sessions, end one, ask again."""
 
     class Workflow(strangers.include(path_regex="/users/me").as_state_machine()):

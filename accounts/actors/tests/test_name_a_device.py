@@ -79,7 +79,7 @@ USER_AGENTS = st.lists(TOKENS | st.text(max_size=40), max_size=8).map(" ".join)
 
 
 @given(USER_AGENTS)
-def test_whatever_a_client_calls_itself_its_device_has_a_name_of_ours(user_agent):
+def test_every_device_has_a_name_from_our_list(user_agent):
     name = devices.device(user_agent)
 
     assert len(name) <= 64
@@ -96,7 +96,7 @@ def test_words_that_are_not_ours_are_no_device(words):
 
 
 @given(USER_AGENTS.map(lambda text: text.encode("utf-8", "replace").decode("latin-1")))
-def test_what_is_kept_of_a_user_agent_is_one_short_line(user_agent):
+def test_a_stored_user_agent_is_one_short_line(user_agent):
     request = type("Request", (), {"META": {"HTTP_USER_AGENT": user_agent}, "COOKIES": {}})()
     kept = Actor.from_request(request).user_agent
 

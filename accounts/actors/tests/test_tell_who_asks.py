@@ -41,7 +41,7 @@ def test_the_client_is_the_peer(peer, address):
         "Client-IP",
     ],
 )
-def test_what_a_client_says_of_itself_is_not_believed(header):
+def test_a_client_cannot_choose_its_ip_address(header):
     assert seen_from("192.0.2.7", **{header: "198.51.100.9"}) == "192.0.2.7"
 
 
@@ -127,7 +127,7 @@ def test_only_proxies_of_ours_say_that_a_request_came_over_https(
     assert came_over_https(request) is is_https
 
 
-def test_who_comes_past_our_proxies_is_not_believed(behind_proxies):
+def test_a_client_that_bypasses_our_proxies_is_not_believed(behind_proxies):
     assert seen_from("192.0.2.7", **{"X-Forwarded-For": "198.51.100.9"}) == "192.0.2.7"
 
 

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
         "ana@" + "a" * 64 + ".com",
     ],
 )
-def test_what_is_no_mailbox_is_refused(client, email, test_user_data):
+def test_an_invalid_email_address_is_refused(client, email, test_user_data):
     answer = client.post(URL, {**test_user_data, "email": email})
 
     assert answer.status_code == 400

@@ -48,7 +48,7 @@ def test_a_person_signs_in(client, user, test_user_data):
 
 
 @pytest.mark.parametrize("email", ["TEST@EXAMPLE.COM", "  test@example.com ", "Test@Example.com"])
-def test_any_spelling_of_the_address_will_do(client, user, email, test_user_data):
+def test_any_spelling_of_the_email_address_is_accepted(client, user, email, test_user_data):
     assert client.post(URL, {**test_user_data, "email": email}).status_code == 200
 
 
@@ -68,7 +68,7 @@ def test_any_spelling_of_the_address_will_do(client, user, email, test_user_data
         {"email": "\u0301" * 30_000},
     ],
 )
-def test_whatever_is_wrong_the_answer_is_the_same(client, user, wrong, test_user_data):
+def test_every_wrong_credential_gets_the_same_answer(client, user, wrong, test_user_data):
     answer = client.post(URL, {**test_user_data, **wrong})
 
     assert answer.status_code == 401
@@ -87,7 +87,7 @@ def test_whatever_is_wrong_the_answer_is_the_same(client, user, wrong, test_user
 
 @pytest.mark.parametrize("member", ["email", "password"])
 @pytest.mark.parametrize(("value", "code"), [("", "blank"), (None, "null"), (7, "invalid")])
-def test_what_is_blank_is_named(client, user, member, value, code, test_user_data):
+def test_a_blank_field_is_named(client, user, member, value, code, test_user_data):
     answer = client.post(URL, {**test_user_data, member: value})
 
     assert answer.status_code == 400
@@ -103,7 +103,7 @@ def test_spaces_are_a_blank_address_and_a_password_like_any_other(client, user, 
     assert (wrong.status_code, wrong.json()["code"]) == (401, "invalid_credentials")
 
 
-def test_an_inactive_account_is_told_only_to_who_knows_its_password(client, user, test_user_data):
+def test_only_the_right_password_reveals_an_inactive_account(client, user, test_user_data):
     User.objects.update(is_active=False)
 
     right = client.post(URL, test_user_data)
@@ -135,7 +135,7 @@ def test_every_kind_of_failure_costs_one_hash(client, user, kind, hashes, test_u
 
 
 @pytest.mark.parametrize("path", [URL, "/api/v1/auth/signup"])
-def test_who_is_turned_away_by_a_flood_has_not_failed(client, user, path, monkeypatch):
+def test_a_request_refused_by_a_flood_counts_as_no_failure(client, user, path, monkeypatch):
     pool = hashing_pool.HashingPool(threads=1, patience=0)
     pool.running = 1
     monkeypatch.setattr(hashing_pool, "pool", pool)
@@ -174,7 +174,7 @@ def test_a_stale_token_does_not_disturb(client, user, test_user_data):
     assert client.post(URL, test_user_data).status_code == 200
 
 
-def test_who_was_given_a_new_password_while_signing_in_is_refused(user, test_user_data):
+def test_a_password_changed_during_a_sign_in_refuses_it(user, test_user_data):
     earlier = User.objects.get()
     passwords.set_by_staff(user, "anotherpassword123", Actor())
 

@@ -69,7 +69,7 @@ def test_the_second_time_is_a_204_too(member, others, scope):
     assert member.post(URL, {"scope": scope}).status_code == 204
 
 
-def test_the_refresh_token_will_do_when_the_access_token_has_expired(member, others):
+def test_the_refresh_token_is_enough_when_the_access_token_has_expired(member, others):
     body = {"refresh_token": member.tokens["refresh_token"]}
 
     with time_machine.travel(timezone.now() + timedelta(hours=1)):
@@ -81,21 +81,21 @@ def test_the_refresh_token_will_do_when_the_access_token_has_expired(member, oth
     assert are_signed_in(member, *others) == [False, True, True]
 
 
-def test_the_refresh_token_alone_will_do(client, member, others):
+def test_the_refresh_token_alone_is_enough(client, member, others):
     body = {"refresh_token": member.tokens["refresh_token"], "scope": "global"}
 
     assert client.post(URL, body).status_code == 204
     assert are_signed_in(member, *others) == [False, False, False]
 
 
-def test_both_tokens_of_one_session_will_do(member):
+def test_both_tokens_of_one_session_are_accepted(member):
     body = {"refresh_token": member.tokens["refresh_token"]}
 
     assert member.post(URL, body).status_code == 204
     assert are_signed_in(member) == [False]
 
 
-def test_a_refresh_token_of_another_session_beside_ones_own_is_refused(member, others):
+def test_another_sessions_refresh_token_beside_a_good_access_token_is_refused(member, others):
     for scope in ("local", "others", "global"):
         body = {"refresh_token": others[0].tokens["refresh_token"], "scope": scope}
         answer = member.post(URL, body)
@@ -104,7 +104,7 @@ def test_a_refresh_token_of_another_session_beside_ones_own_is_refused(member, o
     assert are_signed_in(member, *others) == [True, True, True]
 
 
-def test_a_refresh_token_of_somebody_else_beside_ones_own_is_refused(member, stranger):
+def test_another_persons_refresh_token_beside_a_good_access_token_is_refused(member, stranger):
     body = {"refresh_token": sessions.issue(stranger).refresh_token}
     for scope in ("local", "others", "global"):
         answer = member.post(URL, {**body, "scope": scope})
@@ -141,7 +141,7 @@ def test_a_sign_out_holds_on_another_node_at_once(user, nodes):
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "x" * 10_000])
-def test_what_is_no_refresh_token_is_refused(client, member, token):
+def test_an_invalid_refresh_token_is_refused(client, member, token):
     for caller in (client, member):
         answer = caller.post(URL, {"refresh_token": token})
         assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
@@ -169,7 +169,7 @@ def test_the_token_of_an_ended_session_ends_no_other(client, member, others, sco
     assert are_signed_in(*others) == [True, True]
 
 
-def test_a_refresh_token_that_is_used_up_ends_its_own_session_only(client, member, others):
+def test_a_used_up_refresh_token_ends_only_its_session(client, member, others):
     stolen = member.tokens["refresh_token"]
     with time_machine.travel(timezone.now(), tick=False) as clock:
         used = client.post("/api/v1/auth/refresh", {"refresh_token": stolen}).json()

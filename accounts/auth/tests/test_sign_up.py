@@ -40,7 +40,7 @@ def test_a_name_may_be_missing(client, full_name, test_user_data):
     assert answer.json()["user"]["full_name"] is None
 
 
-def test_nobody_becomes_staff_through_json(client, test_user_data):
+def test_json_makes_no_one_staff(client, test_user_data):
     answer = client.post(
         URL, {**test_user_data, "is_staff": True, "is_superuser": True, "id": 7, "is_active": False}
     )
@@ -74,7 +74,7 @@ def test_a_mailbox_has_one_spelling(client, typed, stored, test_user_data):
     assert User.objects.count() == 1
 
 
-def test_an_address_has_one_account(client, user, test_user_data):
+def test_an_email_address_has_one_account(client, user, test_user_data):
     answer = client.post(URL, test_user_data)
 
     assert answer.status_code == 400
@@ -138,7 +138,7 @@ def test_where_staff_approve_accounts_a_new_one_waits(client, settings, staff, t
     assert client.post("/api/v1/auth/signin", test_user_data).status_code == 200
 
 
-def test_who_may_only_look_approves_nobody(client, settings, staff, test_user_data):
+def test_staff_who_may_only_view_cannot_approve_accounts(client, settings, staff, test_user_data):
     settings.SIGNUP_MODE = "approval"
     client.post(URL, test_user_data)
     person = User.objects.get()
@@ -150,7 +150,7 @@ def test_who_may_only_look_approves_nobody(client, settings, staff, test_user_da
     assert not User.objects.get(pk=person.pk).is_active
 
 
-def test_where_sign_up_is_closed_nobody_signs_up(client, settings, test_user_data):
+def test_closed_sign_up_refuses_new_accounts(client, settings, test_user_data):
     settings.SIGNUP_MODE = "closed"
 
     answer = client.post(URL, test_user_data)

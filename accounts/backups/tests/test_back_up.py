@@ -183,7 +183,7 @@ def test_a_database_without_accounts_is_not_worth_a_backup(place, tmp_path):
     assert said.endswith(" holds no accounts.\n")
 
 
-def test_old_backups_are_removed_after_so_many_days_and_nothing_else(snapshot, place, tmp_path):
+def test_only_backups_older_than_the_days_given_are_removed(snapshot, place, tmp_path):
     place.restore(snapshot.file)
     now = datetime.now(UTC)
     old, recent = (

@@ -42,7 +42,7 @@ def test_a_backup_brings_back_every_row(snapshot, place):
         assert place.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_happened_since_the_backup_is_gone(snapshot, place):
+def test_changes_made_after_the_backup_are_gone(snapshot, place):
     place.restore(snapshot.file)
     place.execute("UPDATE users SET full_name = 'Changed'")
     place.execute("DELETE FROM sessions")
@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up_changes_nothing(snapshot, place, full_disk, tmp_pa
     assert not list(tmp_path.glob(".restoring-*"))
 
 
-def test_what_cannot_end_the_old_sessions_and_links_is_not_restored(snapshot, place):
+def test_a_backup_whose_sessions_and_links_cannot_be_ended_is_not_restored(snapshot, place):
     place.restore(snapshot.file)
     place.execute("DROP TABLE links")
     strange = place.back_up(snapshot.file.parent)
@@ -190,7 +190,7 @@ def test_it_may_take_longer_than_a_request(snapshot, place):
 
 
 @pytest.mark.django_db
-def test_after_another_kind_of_recovery_one_command_signs_everybody_out(
+def test_after_another_kind_of_recovery_one_command_signs_everyone_out(
     superuser, sign_in, user, client, django_assert_max_num_queries
 ):
     member, other = sign_in(), sign_in()

@@ -74,7 +74,7 @@ def test_an_old_sign_in_needs_the_current_password(member, old_sign_in, deliver)
         *(("", "blank"), (" ", "blank"), (None, "null")),
     ],
 )
-def test_what_is_no_address_is_refused(member, email, code):
+def test_an_invalid_new_email_address_is_refused(member, email, code):
     answer = member.post(CHANGE, {"new_email": email})
 
     assert answer.status_code == 400
@@ -82,7 +82,7 @@ def test_what_is_no_address_is_refused(member, email, code):
     assert not Link.objects.exists()
 
 
-def test_nobody_is_told_that_an_address_is_taken_before_it_is_proven(member, user, mailed):
+def test_a_taken_email_address_is_told_only_once_it_is_proven(member, user, mailed):
     other = User.objects.create_user("other@example.com", "testpassword123")
     free = member.post(CHANGE, {"new_email": "free@example.com"})
     taken = member.post(CHANGE, {"new_email": other.email})
@@ -135,7 +135,7 @@ def token(member, mailed):
     return mailed("new@example.com")
 
 
-def test_who_reads_the_mailbox_gives_it_to_nobody_elses_account(client, token):
+def test_a_victim_who_follows_the_link_keeps_the_email_address(client, token):
     """A squatter asks for a victim's address, and the victim follows the link."""
     User.objects.create_user("victim@example.com", "testpassword123")
     alone = client.post(CONFIRM, {"token": token})
@@ -194,7 +194,9 @@ def test_a_session_that_has_ended_confirms_nothing(member, token):
     ],
     ids=["a new password", "signed out", "deleted"],
 )
-def test_who_lost_the_account_since_the_request_began_asks_in_vain(member, user, change, deliver):
+def test_a_request_that_outlived_its_session_changes_no_email_address(
+    member, user, change, deliver
+):
     session = Session.objects.select_related("user").get()
     change(user)
     sent = len(deliver())
@@ -229,7 +231,7 @@ def test_no_change_that_is_asked_for_beside_a_reset_survives_it(race, user, deli
 
 
 @pytest.mark.postgresql
-def test_of_two_who_want_one_address_one_wins(race, client, user, deliver):
+def test_one_of_two_people_who_want_an_email_address_gets_it(race, client, user, deliver):
     other = User.objects.create_user("other@example.com", "testpassword123")
     for number in range(10):
         email = f"wanted{number}@example.com"

@@ -63,7 +63,7 @@ def purposes(user: User) -> set[str]:
     ],
     ids=["address", "name", "deactivate", "deactivate several", "sign out", "password", "command"],
 )
-def test_what_staff_do_voids_what_waits_for_a_click(superuser, user, links, do, left):
+def test_staff_actions_void_links(superuser, user, links, do, left):
     other = User.objects.create_user("other@example.com", "testpassword123")
     outbox.send_link(other, Purpose.RESET, Actor())
 
@@ -73,7 +73,7 @@ def test_what_staff_do_voids_what_waits_for_a_click(superuser, user, links, do, 
     assert purposes(other) == {Purpose.RESET}
 
 
-def test_a_thief_who_asked_in_time_gets_nothing(client, superuser, member, user, mailed):
+def test_a_link_the_thief_requested_earlier_is_void(client, superuser, member, user, mailed):
     member.post(CHANGE, {"new_email": "thief@example.com"})
     token = mailed("thief@example.com")
 

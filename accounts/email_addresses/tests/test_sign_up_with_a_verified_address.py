@@ -99,7 +99,7 @@ def test_a_network_that_asks_for_too_many_mails_is_told_so_for_any_address(
     assert not User.objects.filter(email="new@example.com").exists()
 
 
-def test_staff_come_into_the_admin(client, superuser):
+def test_staff_enter_the_admin(client, superuser):
     browser = Client()
     form = {"username": "root@example.com", "password": "securepassword123"}
     browser.post("/admin/login/", form)

@@ -46,9 +46,7 @@ def test_the_old_address_takes_the_account_back(client, member, user, change, ma
     assert Event.objects.filter(name="email_change_undone").count() == 1
 
 
-def test_a_thief_cannot_end_that_by_changing_it_again_or_by_a_new_password(
-    client, member, change, mailed
-):
+def test_the_undo_link_survives_further_changes(client, member, change, mailed):
     change("thief@example.com")
     undo = mailed("test@example.com")
     change("thief2@example.com")
@@ -76,7 +74,7 @@ def test_a_link_to_undo_goes_only_to_an_address_verified_for_longer_than_it_live
     assert client.post(SIGNUP, signup).status_code == 201
 
 
-def test_the_thief_has_no_way_back_after_the_owner_recovered(client, sign_in, mailed, deliver):
+def test_the_thief_cannot_return_after_the_owner_recovered(client, sign_in, mailed, deliver):
     """The owner goes back without the link: that counts as undoing, and puts everybody out."""
     thief = sign_in()
     thief.post(CHANGE, {"new_email": "thief@example.com"})
@@ -165,7 +163,7 @@ def test_the_first_address_wins_also_after_a_later_one_was_brought_back(client, 
     assert User.objects.get().email == "test@example.com"
 
 
-def test_nobody_else_gets_the_old_address_for_a_week(client, member, change, mailed):
+def test_the_old_email_address_is_reserved_for_a_week(client, member, change, mailed):
     change("new@example.com")
     mailed("test@example.com")
     squatter = {"email": "test@example.com", "password": "squatterspassword1"}
@@ -186,7 +184,7 @@ def test_a_change_is_undone_within_a_week(client, change, mailed, days, status):
         assert client.post(UNDO, {"token": undo}).status_code == status
 
 
-def test_an_address_that_nobody_proved_is_owed_nothing(client, change, deliver):
+def test_an_unverified_old_email_address_gets_nothing(client, change, deliver):
     """It may be a stranger's, who would take the account with the link: one letter is enough."""
     User.objects.update(email_verified_at=None)
 

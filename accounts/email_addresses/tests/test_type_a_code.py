@@ -56,7 +56,7 @@ def refused(answer, status: int, code: str) -> bool:
     return (answer.status_code, answer.json()["code"]) == (status, code)
 
 
-def test_who_is_signed_in_types_the_code(client, code):
+def test_a_signed_in_person_enters_the_code(client, code):
     member = signed_in(client)
 
     assert member.post(VERIFY, {"code": code}).json() == {"message": "Email verified successfully"}
@@ -66,7 +66,9 @@ def test_who_is_signed_in_types_the_code(client, code):
 
 
 @pytest.mark.parametrize("mode", ["open", "approval"])
-def test_who_may_not_sign_in_yet_types_it_with_address_and_password(client, coded, settings, mode):
+def test_a_person_who_may_not_sign_in_enters_the_code_with_the_password(
+    client, coded, settings, mode
+):
     settings.EMAIL_VERIFICATION, settings.SIGNUP_MODE = "required", mode
     client.post(SIGNUP, PERSON)
 
@@ -154,7 +156,7 @@ def test_a_code_is_good_for_a_day(client, code):
         ({"token": "x", "start_over": None}, "start_over", "null"),
     ],
 )
-def test_what_is_neither_a_link_nor_a_code_uses_no_attempt_up(client, code, body, attr, why):
+def test_invalid_input_uses_no_attempt(client, code, body, attr, why):
     answer = client.post(VERIFY, body)
 
     assert answer.status_code == 400

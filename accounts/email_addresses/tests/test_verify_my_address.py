@@ -55,7 +55,7 @@ def row(model):
     return model.objects.values().get()
 
 
-def test_who_signed_up_and_is_signed_in_keeps_everything(signed_up, token):
+def test_a_signed_in_owner_keeps_everything(signed_up, token):
     assert signed_up.get(ME).json()["email_verified"] is False
 
     answer = verify(signed_up, token)
@@ -68,7 +68,7 @@ def test_who_signed_up_and_is_signed_in_keeps_everything(signed_up, token):
     assert Event.objects.filter(name="email_verified").count() == 1
 
 
-def test_who_knows_the_password_keeps_everything(client, signed_up, token):
+def test_the_password_keeps_everything(client, signed_up, token):
     assert verify(client, token, current_password=PASSWORD).status_code == 200
 
     assert signed_up.get(ME).json()["email_verified"] is True
@@ -86,7 +86,7 @@ def test_the_link_alone_changes_nothing_and_stays_good(client, signed_up, token)
 
 
 @pytest.mark.parametrize("has_signed_in", [True, False])
-def test_who_signed_up_with_another_persons_address_loses_everything(
+def test_a_stranger_who_signed_up_with_a_victims_email_address_loses_everything(
     client, token, test_user_data, deliver, has_signed_in
 ):
     """Also a stranger who has never signed in: the password they chose must not stay."""
@@ -108,7 +108,7 @@ def test_who_signed_up_with_another_persons_address_loses_everything(
     assert client.post(SIGNIN, mine).status_code == 200
 
 
-def test_a_session_of_somebody_else_is_like_one_that_has_ended(client, signed_up, token):
+def test_another_accounts_session_counts_as_ended(client, signed_up, token):
     User.objects.create_user("other@example.com", PASSWORD)
     other = client.post(SIGNIN, {"email": "other@example.com", "password": PASSWORD}).json()
     headers = {"Authorization": f"Bearer {other['access_token']}"}
@@ -163,7 +163,7 @@ def test_a_link_that_is_followed_again_says_so_and_does_nothing(client, signed_u
     assert [row(User), row(Link), row(Session), Event.objects.count()] == before
 
 
-def test_a_link_that_put_people_out_says_so_again_too(client, signed_up, token, deliver):
+def test_a_link_that_ended_sessions_says_so_again_too(client, signed_up, token, deliver):
     verify(client, token, start_over=True)
 
     for more in ({}, {"start_over": True}):
@@ -242,7 +242,9 @@ def test_another_link_is_sent_on_request(client, token, deliver):
 
 
 @pytest.mark.parametrize("email", ["nobody@example.com", "test@example.com", "x@localhost"])
-def test_who_is_verified_or_unknown_gets_no_link_and_the_same_answer(client, user, deliver, email):
+def test_verified_and_unknown_email_addresses_get_no_link_and_the_same_answer(
+    client, user, deliver, email
+):
     unverified = client.post(RESEND, {"email": user.email})
     User.objects.update(email_verified_at=timezone.now())
 

@@ -96,7 +96,7 @@ def test_the_sessions_of_an_account_share_the_count_and_others_do_not(sign_in, l
     assert other.patch(ME, {"full_name": "Other"}).status_code == 200
 
 
-def test_what_is_refused_for_another_reason_is_no_change(member, limited):
+def test_an_invalid_change_uses_no_limit(member, limited):
     body = {"current_password": "testpassword123", "new_password": "short"}
     for _ in range(5):
         assert member.post(f"{ME}/change-password", body).status_code == 400

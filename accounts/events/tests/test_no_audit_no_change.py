@@ -97,7 +97,7 @@ def test_a_stolen_token_is_refused_all_the_same(sign_in, settings):
     ],
     ids=["deactivate", "sign out", "edit", "delete", "delete selected", "set password"],
 )
-def test_what_staff_do_and_cannot_be_recorded_changes_nothing(superuser, sign_in, user, do):
+def test_a_staff_action_that_cannot_be_recorded_changes_nothing(superuser, sign_in, user, do):
     sign_in()
     superuser.raise_request_exception = False
     before = everything()

@@ -53,7 +53,7 @@ def test_from_where_staff_acted_is_not_told(member, user):
     assert "987654321" not in answer.content.decode()
 
 
-def test_nobody_sees_the_events_of_others(member, client):
+def test_a_member_sees_no_events_of_others(member, client):
     other = User.objects.create_user("other@example.com", "testpassword123")
     Event.objects.record(Name.SIGNOUT, Actor("192.0.2.66"), other.pk)
     Event.objects.record(Name.SIGNIN_FAILED, Actor("192.0.2.66"))
@@ -65,7 +65,7 @@ def test_nobody_sees_the_events_of_others(member, client):
     assert client.get(URL).status_code == 401
 
 
-def test_pages(member, user):
+def test_events_are_paginated(member, user):
     for number in range(30):
         Event.objects.record(Name.PROFILE_CHANGED, Actor(), user.pk, number=number)
 

@@ -43,7 +43,7 @@ def test_the_documentation_and_the_metrics_name_every_reason():
     assert set(re.findall(r'"(\w+)"', recorded)) == set(REASONS[Name.SIGNIN_FAILED])
 
 
-def test_an_event_says_who_and_from_where(client, user):
+def test_an_event_names_the_person_and_the_origin(client, user):
     headers = {"User-Agent": "curl/8\x00\n", "X-Request-ID": "request-0123456789"}
     client.post(SIGNIN, {"email": user.email, "password": PASSWORD}, headers=headers)
 
@@ -152,7 +152,7 @@ def test_a_session_that_is_ended_from_another_device(sign_in, user):
     assert (event.user_id, event.session_id, event.details) == (user.pk, other.pk, {})
 
 
-def test_a_session_that_is_one_too_many(sign_in, settings):
+def test_the_oldest_session_over_the_limit_ends(sign_in, settings):
     settings.SESSIONS_PER_USER = 1
     sign_in()
     oldest = Session.objects.get()
@@ -175,7 +175,7 @@ def test_a_new_password(sign_in, user):
     assert last("profile_changed").details == {"fields": ["full_name"]}
 
 
-def test_what_changes_nothing_is_not_recorded(member):
+def test_a_request_that_changes_nothing_is_not_recorded(member):
     before = names()
     member.patch(ME, {})
     member.patch(ME, {"is_staff": True})
@@ -234,7 +234,7 @@ def test_a_session_that_two_end_at_once_is_recorded_once(race, sign_in, user):
 
 
 @pytest.mark.postgresql
-def test_of_many_who_are_refused_at_once_one_is_recorded(race, client, user):
+def test_one_of_many_simultaneous_refusals_is_recorded(race, client, user):
     body = {"email": user.email, "password": "wrong"}
     race(*[lambda: [client.post(SIGNIN, body).status_code for _ in range(5)]] * 10)
 

@@ -43,9 +43,7 @@ def test_another_link_to_confirm_an_address_is_asked_for(browser, client, test_u
         ("  ", "en", "This field is required."),
     ],
 )
-def test_what_cannot_be_an_address_is_told_so(
-    browser, user, deliver, page, email, language, sentence
-):
+def test_an_invalid_email_address_is_named(browser, user, deliver, page, email, language, sentence):
     headers = {"Accept-Language": language}
     answer = browser.post(f"/account/{page}", {"email": email}, headers=headers)
 
@@ -54,7 +52,7 @@ def test_what_cannot_be_an_address_is_told_so(
     assert deliver() == []
 
 
-def test_who_asks_too_often_is_told_when_to_come_back(browser, user, settings):
+def test_a_person_over_the_limit_is_told_when_to_return(browser, user, settings):
     settings.MAIL_RATE_NETWORK = (1, settings.MAIL_RATE_NETWORK[1])
     browser.post("/account/forgot-password", {"email": user.email})
 

@@ -156,7 +156,7 @@ def verification(client, deliver):
     return token_in(deliver()[-1])
 
 
-def test_an_address_is_confirmed_by_who_knows_the_password(browser, verification):
+def test_the_password_confirms_the_email_address(browser, verification):
     form = {"token": verification, "current_password": "securepassword123"}
     page = browser.post("/account/verify-email", form)
 
@@ -202,7 +202,7 @@ def test_without_the_password_nothing_is_confirmed_and_nothing_lost(browser, ver
 
 
 @pytest.mark.parametrize("typed", ["", "wrong"])
-def test_who_did_not_sign_up_gets_the_account_for_themselves(browser, verification, deliver, typed):
+def test_a_victim_of_a_false_sign_up_takes_over_the_account(browser, verification, deliver, typed):
     form = {"token": verification, "current_password": typed, "start_over": "yes"}
     page = browser.post("/account/verify-email", form)
 
@@ -240,7 +240,7 @@ def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     assert User.objects.get().email == "test@example.com"
 
 
-def test_pages_and_their_errors_are_in_spanish_for_who_reads_it(browser, token):
+def test_pages_and_their_errors_are_in_spanish_for_spanish_readers(browser, token):
     headers = {"Accept-Language": "es"}
     page = browser.get("/account/reset-password", headers=headers)
     assert '<html lang="es">' in page.content.decode()
@@ -254,7 +254,7 @@ def test_pages_and_their_errors_are_in_spanish_for_who_reads_it(browser, token):
     assert "Este enlace no es válido o ha caducado." in text(wrong)
 
 
-def test_the_api_speaks_english_to_everybody(client, db):
+def test_the_api_speaks_english_to_everyone(client, db):
     body = {"email": "a@example.com", "password": "short"}
     answer = client.post("/api/v1/auth/signup", body, headers={"Accept-Language": "es"})
 

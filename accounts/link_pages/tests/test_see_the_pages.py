@@ -186,7 +186,7 @@ def test_a_new_link_to_confirm_an_address_is_sent(person, client, mailed):
     assert ana.complaints() == []
 
 
-def test_who_did_not_sign_up_says_so(person, client, mailed):
+def test_a_victim_of_a_false_sign_up_says_so(person, client, mailed):
     stranger = {"email": "ana@example.com", "password": "strangerspassword1"}
     client.post("/api/v1/auth/signup", stranger)
     ana = person()

@@ -131,7 +131,7 @@ def test_strangers_guess_100_times_a_day_at_one_account(clock, attempt, user, em
     assert attempt("203.0.113.1", email, RIGHT) == (200 if email == user.email else 401)
 
 
-def test_the_cap_of_a_day_keeps_no_owner_out_where_the_owner_has_been(clock, attempt, user):
+def test_the_daily_cap_keeps_no_owner_out_of_a_known_network(clock, attempt, user):
     home, office = "203.0.113.1", "203.0.113.2"
     assert [attempt(peer, password=RIGHT) for peer in (home, office)] == [200, 200]
     guess_for_2_hours(clock, user.email, [f"198.51.100.{number}" for number in range(3)])

@@ -154,7 +154,7 @@ def test_an_address_without_an_account_unblocks_nothing(unblock, attempt, user, 
 
 
 @pytest.mark.postgresql
-def test_two_who_unblock_at_once_are_recorded_once(race, client, user):
+def test_two_simultaneous_unblocks_are_recorded_once(race, client, user):
     for _ in range(5):
         client.post(SIGNIN, {"email": user.email, "password": "wrong"})
 

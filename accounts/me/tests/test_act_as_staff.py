@@ -88,7 +88,9 @@ def test_staff_cannot_be_deleted_by_the_api(member, user, privileges, body, deli
     ],
     ids=["delete", "password", "address"],
 )
-def test_who_is_made_staff_meanwhile_is_asked_as_staff(race, member, user, privileges, act, error):
+def test_a_person_promoted_during_the_request_is_treated_as_staff(
+    race, member, user, privileges, act, error
+):
     session = Session.objects.select_related("user").get()
     is_locked = Signal()
 

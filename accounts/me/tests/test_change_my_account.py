@@ -135,7 +135,7 @@ def test_with_no_minutes_the_current_password_is_always_asked_for(member, settin
         ("testpassword123", "password_unchanged"),
     ],
 )
-def test_a_password_that_will_not_do_changes_nothing(member, user, sign_in, password, code):
+def test_an_unacceptable_password_changes_nothing(member, user, sign_in, password, code):
     other = sign_in()
 
     answer = member.patch(URL, {"password": password, "full_name": "Ana"})

@@ -41,7 +41,7 @@ def test_an_old_sign_in_needs_the_current_password(member, old_sign_in):
     assert member.delete(URL, {"current_password": "testpassword123"}).status_code == 204
 
 
-def test_only_the_own_account_is_deleted(member):
+def test_a_member_deletes_only_their_account(member):
     other = User.objects.create_user("other@example.com", "testpassword123")
 
     member.delete(URL)
@@ -49,7 +49,7 @@ def test_only_the_own_account_is_deleted(member):
     assert list(User.objects.all()) == [other]
 
 
-def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
+def test_a_deleted_member_changes_and_deletes_nothing(member):
     session, again = (Session.objects.select_related("user").get() for _ in range(2))
     flows.delete(session, Actor())
 
@@ -60,7 +60,7 @@ def test_who_was_deleted_meanwhile_changes_and_deletes_nothing(member):
     assert not User.objects.exists()
 
 
-def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(member, user):
+def test_a_stale_password_cannot_delete_the_account(member, user):
     session = Session.objects.select_related("user").get()
     passwords.set_by_staff(user, "anotherpassword123", Actor())
 
@@ -69,7 +69,7 @@ def test_who_deletes_with_a_password_that_was_changed_meanwhile_deletes_nothing(
     assert User.objects.exists()
 
 
-def test_who_was_signed_out_meanwhile_deletes_nothing(member):
+def test_an_ended_session_cannot_delete_the_account(member):
     session = Session.objects.select_related("user").get()
     Session.objects.all().revoke()
 

@@ -4,7 +4,7 @@ URL = "/api/v1/users/me"
 pytestmark = pytest.mark.django_db
 
 
-def test_a_member_reads_the_own_account(member, user):
+def test_a_member_reads_their_account(member, user):
     answer = member.get(URL)
 
     assert answer.status_code == 200

@@ -22,7 +22,7 @@ NO_ADDRESSES = [
 pytestmark = pytest.mark.django_db
 
 
-def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, deliver):
+def test_an_account_gets_five_mails_an_hour_and_the_answers_are_the_same(client, user, deliver):
     for _ in range(8):
         assert client.post(FORGOT, {"email": user.email}).status_code == 202
         deliver()
@@ -38,7 +38,7 @@ def test_an_account_gets_five_mails_an_hour_and_nobody_is_told(client, user, del
         *(("", "blank"), ("  \t", "blank"), ("a@" + "x" * 253, "max_length"), (None, "null")),
     ],
 )
-def test_what_cannot_be_an_address_is_told_so(client, user, deliver, path, email, code):
+def test_an_invalid_email_address_is_named(client, user, deliver, path, email, code):
     answer = client.post(path, {"email": email})
 
     assert answer.status_code == 400
@@ -80,7 +80,7 @@ def test_a_network_asks_for_20_mails_an_hour(client, user):
     assert statuses == [202] * 20 + [429] * 2
 
 
-def test_what_strangers_ask_for_besides_uses_no_reset_up(client, user, deliver):
+def test_other_requests_of_strangers_use_no_reset(client, user, deliver):
     for number in range(5):
         stranger = {"REMOTE_ADDR": f"203.0.113.{number}"}
         client.post(RESEND, {"email": user.email}, **stranger)

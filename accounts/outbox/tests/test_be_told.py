@@ -23,14 +23,14 @@ def subjects(messages) -> list[str]:
     return [message.subject for message in messages]
 
 
-def test_of_a_new_password(member, deliver):
+def test_a_person_is_told_of_a_new_password(member, deliver):
     body = {"current_password": "testpassword123", "new_password": "newpassword123"}
     member.post(f"{ME}/change-password", body)
 
     assert subjects(deliver()) == ["Your password was changed"]
 
 
-def test_of_a_refresh_token_that_came_again(client, member, deliver, settings):
+def test_a_person_is_told_of_a_reused_refresh_token(client, member, deliver, settings):
     settings.REFRESH_GRACE_SECONDS = 0
     for _ in range(4):
         body = {"refresh_token": member.tokens["refresh_token"]}
@@ -39,7 +39,7 @@ def test_of_a_refresh_token_that_came_again(client, member, deliver, settings):
     assert subjects(deliver()) == ["A device was signed out for your safety"]
 
 
-def test_of_the_end_of_the_account(member, deliver):
+def test_a_person_is_told_that_the_account_was_deleted(member, deliver):
     member.delete(ME)
 
     assert subjects(deliver()) == ["Your account was deleted"]
@@ -57,7 +57,7 @@ def sign_in(client, peer: str):
     return client.post(SIGNIN, body, REMOTE_ADDR=peer, headers={"User-Agent": "curl/8"})
 
 
-def test_of_a_sign_in_from_a_new_network_after_5_failures(client, user, deliver):
+def test_a_person_is_told_of_a_sign_in_from_a_new_network_after_5_failures(client, user, deliver):
     fail(client, 5)
     assert sign_in(client, "192.0.2.7").status_code == 200
     assert sign_in(client, "192.0.2.7").status_code == 200
@@ -67,7 +67,7 @@ def test_of_a_sign_in_from_a_new_network_after_5_failures(client, user, deliver)
     assert "192.0.2.7, curl" in messages[0].body
 
 
-def test_of_no_sign_in_after_4_failures_or_from_a_known_network(client, user, deliver):
+def test_no_sign_in_is_told_after_4_failures_or_from_a_known_network(client, user, deliver):
     sign_in(client, "192.0.2.7")
     fail(client, 4)
     sign_in(client, "192.0.2.8")
@@ -77,7 +77,7 @@ def test_of_no_sign_in_after_4_failures_or_from_a_known_network(client, user, de
     assert deliver() == []
 
 
-def test_of_no_failures_with_the_right_password(client, user, deliver, settings):
+def test_no_notice_counts_failures_with_the_right_password(client, user, deliver, settings):
     settings.EMAIL_VERIFICATION = "required"
     for number in range(6):
         assert sign_in(client, f"198.51.100.{number}").status_code == 403
@@ -88,7 +88,7 @@ def test_of_no_failures_with_the_right_password(client, user, deliver, settings)
     assert deliver() == []
 
 
-def test_the_failures_of_somebody_are_found_by_an_index(user):
+def test_the_failures_of_a_person_are_found_by_an_index(user):
     many = (Event(name=Name.SIGNIN_FAILED, user_id=user.pk + n, details={}) for n in range(1000))
     Event.objects.bulk_create(many)
     with CaptureQueriesContext(connection) as queries:
@@ -102,7 +102,9 @@ def test_the_failures_of_somebody_are_found_by_an_index(user):
 
 
 @pytest.mark.parametrize(("is_proven", "told"), [(False, 5), (True, 8)])
-def test_of_each_change_unless_the_address_may_be_a_strangers(member, deliver, is_proven, told):
+def test_every_change_is_told_unless_the_email_address_may_be_a_strangers(
+    member, deliver, is_proven, told
+):
     """Who signs up with a victim's address cannot bury the mailbox under notices."""
     User.objects.update(email_verified_at=timezone.now() if is_proven else None)
     passwords = ["testpassword123", *(f"newpassword{number}" for number in range(8))]
@@ -117,7 +119,7 @@ def test_of_each_change_unless_the_address_may_be_a_strangers(member, deliver, i
     assert {event.user_id for event in reached} <= {User.objects.get().pk}
 
 
-def test_in_the_language_of_the_request(client, user, deliver):
+def test_mail_is_in_the_language_of_the_request(client, user, deliver):
     headers = {"Accept-Language": "es-AR,es;q=0.9,en;q=0.5"}
     client.post("/api/v1/auth/forgot-password", {"email": user.email}, headers=headers)
 
@@ -126,7 +128,7 @@ def test_in_the_language_of_the_request(client, user, deliver):
     assert 'lang="es"' in str(message.alternatives[0][0])
 
 
-def test_of_nothing_that_did_not_happen(client, member, deliver):
+def test_no_notice_is_sent_for_a_refused_request(client, member, deliver):
     body = {"current_password": "wrong", "new_password": "newpassword123"}
     member.post(f"{ME}/change-password", body)
     member.delete(ME, {"current_password": "wrong"})

@@ -52,7 +52,7 @@ def test_no_question_is_an_error_of_ours(superuser, mail, query):
     assert superuser.get(f"{LIST}?{query}").status_code < 500
 
 
-def test_nobody_changes_a_mail(superuser, mail):
+def test_staff_cannot_change_mails(superuser, mail):
     page = reverse("admin:accounts_mail_change", args=[mail.pk])
     delete = reverse("admin:accounts_mail_delete", args=[mail.pk])
 
@@ -141,7 +141,7 @@ def test_a_mail_has_a_title(refusing, superuser):
     assert "Select mail to view" in superuser.get(LIST).content.decode()
 
 
-def test_who_saw_the_tasks_sees_the_mails_after_the_upgrade(staff, user, transactional_db):
+def test_staff_who_could_view_tasks_can_view_mails_after_the_upgrade(staff, user, transactional_db):
     """And what a failed attempt had stored of its recipient is gone."""
     flows.notify("password_changed", user, Actor())
     browser = staff()

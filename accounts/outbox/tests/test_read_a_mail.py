@@ -75,7 +75,7 @@ def test_nothing_but_our_own_link_can_be_clicked():
     assert "evil" not in message.body
 
 
-def test_what_staff_typed_stays_text():
+def test_text_typed_by_staff_is_escaped():
     email = "<b>&quot;</b>@example.com"
     message = mail("email_changed", "en", email, email=email)
 

@@ -113,7 +113,7 @@ def test_a_link_or_a_turned_word_would_be_seen():
         ("https://evil.example/, \u202e;q=1", "from a network that is new to it ({}, iOS), after"),
     ],
 )
-def test_who_signs_in_after_guesses_says_nothing_in_our_mail(
+def test_a_guessers_user_agent_puts_no_words_into_our_mail(
     client, sign_in, deliver, user, peer, language, words
 ):
     headers = {"User-Agent": LOCKED, "Accept-Language": language}

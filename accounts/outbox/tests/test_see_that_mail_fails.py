@@ -103,7 +103,7 @@ def test_neither_the_error_nor_the_log_names_the_recipient(refusing, user, caplo
     assert user.email not in str(ours)
 
 
-def test_a_server_that_names_the_mailbox_without_its_domain_names_nobody(refusing):
+def test_the_mailbox_without_its_domain_is_removed_from_errors(refusing):
     assert refusing("RCPT", "550 User 'TEST' unknown").last_error == "550 User <…> unknown"
 
 
@@ -221,7 +221,7 @@ def test_every_outcome_is_there_before_the_first_attempt(metrics):
     }
 
 
-def test_only_what_went_out_is_counted_as_sent(client, user, server):
+def test_only_sent_mails_are_counted_as_sent(client, user, server):
     client.post(FORGOT, {"email": "nobody@example.com"})  # A look-up without a mail.
     client.post(FORGOT, {"email": user.email})
     send_due()

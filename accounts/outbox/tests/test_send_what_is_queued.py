@@ -52,7 +52,7 @@ def test_a_mail_goes_out_once(client, user, server):
 
 
 @pytest.mark.parametrize("fault", ["away", "451 Try again later", "554 No"])
-def test_what_the_server_did_not_take_goes_out_when_it_does(client, user, server, fault):
+def test_a_mail_that_was_refused_for_now_is_sent_later(client, user, server, fault):
     if fault == "away":
         server.stop()
     else:
@@ -153,7 +153,7 @@ def test_neither_the_queue_nor_any_table_nor_the_log_holds_the_token(client, use
     assert token not in caplog.text
 
 
-def test_what_is_rolled_back_is_not_sent(user, server):
+def test_a_rolled_back_mail_is_not_sent(user, server):
     with transaction.atomic():
         flows.notify("password_changed", user, Actor())
         transaction.set_rollback(True)
@@ -169,7 +169,7 @@ def test_a_slow_server_is_waited_for_and_never_longer_than_a_worker_is(settings)
     assert timedelta(seconds=12 * settings.EMAIL_TIMEOUT) < ABANDONED_AFTER
 
 
-def test_what_a_killed_worker_left_goes_out_after_15_minutes(client, user, server):
+def test_the_mail_of_a_killed_worker_is_sent_after_15_minutes(client, user, server):
     client.post(FORGOT, {"email": user.email})
     send_due()
     server.received.clear()
@@ -185,7 +185,7 @@ def test_what_a_killed_worker_left_goes_out_after_15_minutes(client, user, serve
 
 
 @pytest.mark.parametrize("other", ["has sent", "is sending"])
-def test_who_fails_after_another_took_over_changes_nothing(user, server, other):
+def test_a_worker_that_was_replaced_changes_nothing(user, server, other):
     """As after a worker that was stopped for a while, and woke up again."""
     flows.notify("password_changed", user, Actor())
     mail = DBTaskResult.objects.get()
@@ -227,7 +227,7 @@ def test_a_link_is_purged_a_day_after_it_ended(client, user, server):
         assert Link.objects.count() == left
 
 
-def test_what_was_left_behind_is_looked_for_once_a_minute(server, monkeypatch):
+def test_workers_look_for_abandoned_mails_once_a_minute(server, monkeypatch):
     worker, looks, recovered = Sender(), [], []
 
     def look() -> None:

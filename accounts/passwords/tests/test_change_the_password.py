@@ -47,7 +47,7 @@ def test_a_member_changes_the_password(client, member, sign_in):
         ({"new_password": 12345678}, "new_password", "invalid"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_changes(member, user, sign_in, change, attr, code):
+def test_invalid_input_is_named_and_changes_nothing(member, user, sign_in, change, attr, code):
     other = sign_in()
 
     answer = member.post(URL, {**CHANGE, **change})
@@ -93,7 +93,7 @@ def test_a_stranger_is_refused(client, user):
     assert User.objects.get().password == user.password
 
 
-def test_who_changes_a_password_that_was_changed_meanwhile_is_refused(member, user):
+def test_a_stale_password_cannot_change_the_password(member, user):
     session = Session.objects.select_related("user").get()
     flows.set_by_staff(user, "anotherpassword123", Actor())
 
@@ -102,7 +102,7 @@ def test_who_changes_a_password_that_was_changed_meanwhile_is_refused(member, us
     assert User.objects.get().check_password("anotherpassword123")
 
 
-def test_who_was_signed_out_meanwhile_changes_nothing(sign_in, user):
+def test_an_ended_session_cannot_change_the_password(sign_in, user):
     """The request came in time, and its hashes took longer than the sign-out."""
     sign_in(), sign_in()
     stolen, own = Session.objects.select_related("user").order_by("created_at")
@@ -163,7 +163,7 @@ def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, memb
 
 
 @pytest.mark.postgresql
-def test_a_change_beside_a_deletion_resurrects_nobody(race, test_user_data, sign_in):
+def test_a_change_beside_a_deletion_restores_no_account(race, test_user_data, sign_in):
     def update():
         try:
             me.update(again, Actor(), full_name="Ana")

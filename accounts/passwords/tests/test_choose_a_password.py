@@ -39,7 +39,7 @@ def assert_refused(answer, attr: str, password: str) -> None:
 
 
 @refused_ones
-def test_it_is_refused_at_sign_up(db, client, test_user_data, password):
+def test_an_unacceptable_password_is_refused_at_sign_up(db, client, test_user_data, password):
     answer = client.post(f"{V1}/auth/signup", {**test_user_data, "password": password})
 
     assert_refused(answer, "password", password)
@@ -47,7 +47,7 @@ def test_it_is_refused_at_sign_up(db, client, test_user_data, password):
 
 
 @refused_ones
-def test_it_is_refused_when_it_is_changed(member, user, test_user_data, password):
+def test_an_unacceptable_password_is_refused_at_a_change(member, user, test_user_data, password):
     change = {"current_password": test_user_data["password"], "new_password": password}
     changed = member.post(f"{V1}/users/me/change-password", change)
     patched = member.patch(f"{V1}/users/me", {"password": password})
@@ -90,7 +90,7 @@ def test_a_page_says_it_in_the_readers_language(client, user, deliver, language,
 
 
 @refused_ones
-def test_staff_cannot_set_it(superuser, user, password):
+def test_staff_cannot_set_an_unacceptable_password(superuser, user, password):
     _, sentence = SENTENCES[password]
     chosen = {"usable_password": "true", "password1": password, "password2": password}
 
@@ -102,7 +102,7 @@ def test_staff_cannot_set_it(superuser, user, password):
 
 
 @refused_ones
-def test_staff_cannot_choose_it_for_themselves(db, password):
+def test_staff_cannot_choose_an_unacceptable_password(db, password):
     person = User.objects.create_superuser("root@example.com", "securepassword123")
     chosen = {
         "old_password": "securepassword123",
@@ -117,7 +117,7 @@ def test_staff_cannot_choose_it_for_themselves(db, password):
 
 
 @refused_ones
-def test_who_has_it_already_signs_in_with_it(db, client, test_user_data, password):
+def test_a_person_with_such_a_password_signs_in(db, client, test_user_data, password):
     User.objects.create_user(test_user_data["email"], password)
 
     answer = client.post(f"{V1}/auth/signin", {**test_user_data, "password": password})
@@ -141,7 +141,7 @@ def test_who_has_it_already_signs_in_with_it(db, client, test_user_data, passwor
         *("passwordpassword", "PassPass-123", "abcabcabc1", "123abc!123abc!", "word word word"),
     ],
 )
-def test_what_is_predictable_is_refused(password):
+def test_a_predictable_password_is_refused(password):
     assert "password_predictable" in codes(password)
 
 
@@ -155,7 +155,7 @@ def test_what_is_predictable_is_refused(password):
         *("barbarossa-7", "cancan dancers 9"),
     ],
 )
-def test_eight_more_characters_beside_it_will_do(password):
+def test_eight_more_characters_beside_it_are_enough(password):
     assert codes(password) == []
 
 

@@ -38,7 +38,7 @@ WORDS = st.text(string.ascii_letters + "é🐇\ud800", min_size=1, max_size=6)
 
 
 @given(st.sets(WORDS, min_size=1, max_size=50), st.sets(WORDS))
-def test_what_is_in_the_list_is_found_and_nothing_else(tmp_path_factory, listed, others):
+def test_only_listed_passwords_are_found(tmp_path_factory, listed, others):
     file = tmp_path_factory.mktemp("breaches") / "list.bin"
 
     assert breaches.write(file, breaches.from_passwords(listed)) == len(listed)
@@ -114,7 +114,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
         call_command("breached_passwords", str(tmp_path / "none.txt"), str(tmp_path / "list.bin"))
 
 
-def test_a_file_that_is_replaced_meanwhile_stays_whole_for_who_reads_it(build):
+def test_a_replaced_file_stays_whole_for_its_readers(build):
     file, _ = build(hashes("one", "two"))
     running = BreachedPasswords(file)
 

@@ -119,7 +119,7 @@ def test_only_an_active_account_of_the_address_gets_a_mail(client, user, deliver
 @pytest.mark.parametrize(
     "look_alike", ["test@examp\u0142e.com", "te\u017ft@example.com", "test@example.com\u200b"]
 )
-def test_a_look_alike_gets_nobodys_mail(client, user, deliver, look_alike):
+def test_a_look_alike_email_address_gets_no_mail(client, user, deliver, look_alike):
     client.post(FORGOT, {"email": look_alike})
 
     assert deliver() == []
@@ -196,7 +196,7 @@ def test_a_link_ends_with_the_account_or_address_it_was_for(client, token, user,
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 43, "x" * 10_000, "\u00fc" * 43, None, 7, ["x"]])
-def test_what_is_no_token_is_refused(client, user, token):
+def test_an_invalid_token_is_refused(client, user, token):
     answer = reset(client, token)
 
     assert answer.status_code == 400

@@ -44,7 +44,7 @@ def test_a_password_is_set_and_the_sessions_end(member, user, type_in):
         ("test@example.com", ["password"] * 2),
     ],
 )
-def test_what_is_wrong_changes_nothing(member, user, type_in, email, typed):
+def test_invalid_input_changes_nothing(member, user, type_in, email, typed):
     type_in(*typed)
 
     with pytest.raises(CommandError):

@@ -145,7 +145,9 @@ def set_by_staff(*_):
 @pytest.mark.parametrize(
     ("lift", "password"), [(unblock, RIGHT), (reset, RIGHT + "4"), (set_by_staff, RIGHT + "4")]
 )
-def test_what_lifts_blocks_lifts_these_too(clock, client, member, user, deliver, lift, password):
+def test_a_new_password_and_unblock_lift_these_blocks_too(
+    clock, client, member, user, deliver, lift, password
+):
     for peer in (HOME, THIEF):
         guess(member, peer=peer)
     while guess(member) == 400:

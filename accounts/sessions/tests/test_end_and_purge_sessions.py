@@ -85,7 +85,7 @@ def test_one_person_is_signed_out_everywhere(client, sign_in, test_user_data):
     assert client.post("/api/v1/auth/signin", test_user_data).status_code == 200
 
 
-def test_everybody_is_signed_out(sign_in, add_session, monkeypatch):
+def test_end_sessions_all_signs_everyone_out(sign_in, add_session, monkeypatch):
     monkeypatch.setattr(flows, "BATCH", 2)
     member, *_ = sign_in(), sign_in(), sign_in(), sign_in()
     ended = add_session(revoked_at=timezone.now() - timedelta(days=1))
@@ -121,7 +121,7 @@ def test_thousands_of_sessions_end_in_one_line_of_the_log(user, add_session, cap
     assert events.values("session_id").distinct().count() == events.count() == number
 
 
-def test_what_was_ended_before_the_database_failed_is_told(add_session, caplog, monkeypatch):
+def test_sessions_ended_before_the_database_failed_are_reported(add_session, caplog, monkeypatch):
     caplog.set_level("INFO")
     monkeypatch.setattr(flows, "BATCH", 2)
     for _ in range(5):
@@ -155,7 +155,7 @@ def test_the_cookies_of_the_admin_end_too(superuser, staff, arguments, still_in)
 @pytest.mark.parametrize(
     "arguments", [[], ["--user", "nobody@example.com"], ["--all", "--user", "test@example.com"]]
 )
-def test_who_is_meant_must_be_said(member, arguments):
+def test_the_command_needs_exactly_one_target(member, arguments):
     with pytest.raises(CommandError):
         run("end_sessions", *arguments)
     assert Session.objects.live().count() == 1

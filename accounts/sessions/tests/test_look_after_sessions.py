@@ -42,7 +42,7 @@ def test_a_member_sees_the_live_sessions(sign_in, user):
     assert phone.get(URL).json()[1]["current"]
 
 
-def test_nobody_sees_the_sessions_of_others(member):
+def test_a_member_sees_no_sessions_of_others(member):
     other = User.objects.create_user("other@example.com", "testpassword123")
     now = timezone.now()
     times = {"created_at": now, "last_used_at": now, "expires_at": now + timedelta(days=1)}
@@ -67,7 +67,7 @@ def test_a_member_ends_one_session(sign_in):
     assert laptop.delete(address).status_code == 404
 
 
-def test_a_member_may_end_the_own_session(member):
+def test_a_member_may_end_the_current_session(member):
     own = member.get(URL).json()[0]["id"]
 
     assert member.delete(f"{URL}/{own.upper()}/").status_code == 204
@@ -91,7 +91,7 @@ def test_a_stranger_is_refused(client, member, method):
     assert Session.objects.live().count() == 1
 
 
-def test_what_a_client_calls_itself_is_cut_and_cleaned(sign_in):
+def test_the_user_agent_is_cut_and_cleaned(sign_in):
     sign_in(**{"User-Agent": "a\0b\r\nc\x7f" + "x" * 600})
 
     assert Session.objects.get().user_agent == "abc" + "x" * 509

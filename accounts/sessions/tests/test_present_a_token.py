@@ -222,7 +222,9 @@ def test_a_token_of_another_user_or_of_no_session_is_refused(client, user, claim
         lambda user: user.delete(),
     ],
 )
-def test_what_ends_a_session_holds_from_the_next_request_on(client, user, test_user_token, change):
+def test_an_ended_session_is_refused_from_the_next_request_on(
+    client, user, test_user_token, change
+):
     headers = {"Authorization": f"Bearer {test_user_token}"}
     assert client.get(URL, headers=headers).status_code == 200
     change(user)

@@ -182,13 +182,13 @@ def test_the_token_of_an_ended_session_is_refused(client, user, tokens, ending):
         jwt.encode({"token_type": "refresh", "gen": 0}, None, "none"),
     ],
 )
-def test_what_is_no_refresh_token_of_ours_ends_nobodys_session(client, tokens, token):
+def test_an_invalid_refresh_token_ends_no_session(client, tokens, token):
     assert_refused(refresh(client, token))
     assert refresh(client, tokens["refresh_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("token", [7, None, "", [], {}, True])
-def test_what_is_no_string_is_400(client, tokens, token):
+def test_a_token_that_is_no_string_is_400(client, tokens, token):
     answer = refresh(client, token)
 
     assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "refresh_token")
@@ -224,7 +224,7 @@ def test_a_token_of_another_session_moves_only_that_one(client, tokens, sign_in)
     assert sorted(Session.objects.values_list("generation", flat=True)) == [1, 1]
 
 
-def test_who_is_deleted_gets_no_more_tokens(client, user, tokens):
+def test_a_deleted_person_gets_no_more_tokens(client, user, tokens):
     user.delete()
 
     assert_refused(refresh(client, tokens["refresh_token"]))

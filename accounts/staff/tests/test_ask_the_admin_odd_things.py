@@ -62,7 +62,7 @@ def test_a_user_that_cannot_be_is_not_found(superuser, key):
 
 
 @pytest.mark.parametrize("address", ["/admin/r/1/x/", "/admin/r/5/%00/", "/admin/nowhere/"])
-def test_what_is_not_in_the_admin_is_not_found(superuser, address):
+def test_a_page_that_the_admin_lacks_is_not_found(superuser, address):
     assert superuser.get(address).status_code in (400, 404)
 
 

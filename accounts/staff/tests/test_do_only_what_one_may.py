@@ -90,7 +90,7 @@ def test_the_table_names_every_page_of_the_admin():
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_admin_shows_each_page_to_whom_the_table_says(objects, role):
+def test_the_admin_shows_each_page_to_the_people_in_the_table(objects, role):
     browser, column = enter(role), list(ROLES).index(role)
     pages = sorted(PAGES, key=lambda page: page == "logout")
 
@@ -104,7 +104,7 @@ WHOSE = {row[0]: row[1:] for row in table("Whose account in the admin")}
 
 @pytest.mark.parametrize("whose", WHOSE)
 @pytest.mark.parametrize("role", ["staff", "superuser"])
-def test_staff_touch_only_whom_the_table_says(objects, role, whose):
+def test_staff_change_only_the_accounts_in_the_table(objects, role, whose):
     browser = enter("superuser" if role == "superuser" else "change")
     me = User.objects.get(email__in=["staff@example.com", "root@example.com"])
     me.user_permissions.set(Permission.objects.filter(content_type__model="user"))

@@ -189,7 +189,7 @@ def test_a_new_sign_in_has_12_hours_again(user):
         assert not is_in(browser)
 
 
-def test_a_new_password_of_ones_own_puts_the_end_off_for_nobody(user):
+def test_changing_the_password_extends_no_admin_session(user):
     with time_machine.travel("2026-01-01T08:00Z", tick=False) as clock:
         User.objects.update(is_staff=True)
         browser = come_in(Browser())
@@ -208,9 +208,7 @@ def test_a_new_password_of_ones_own_puts_the_end_off_for_nobody(user):
 @pytest.mark.parametrize(
     "change", [{"is_active": False}, {"is_staff": False}, {"password": "changed meanwhile"}]
 )
-def test_who_may_not_come_in_any_more_when_the_session_is_stored_gets_none(
-    user, monkeypatch, change
-):
+def test_a_change_before_the_session_is_stored_refuses_the_sign_in(user, monkeypatch, change):
     """The hash took long: the account was changed after its password was found right."""
     User.objects.update(is_staff=True)
     verify = door.flows.signin_staff
@@ -232,7 +230,7 @@ def test_who_may_not_come_in_any_more_when_the_session_is_stored_gets_none(
     assert not Cookie.objects.exists()
 
 
-def test_what_was_ended_during_a_request_is_not_stored_again(helper, user):
+def test_a_session_ended_during_a_request_is_not_stored_again(helper, user):
     cookie = helper.session
     cookie["read"] = "before it was ended"
     flows.end_admin_sessions([user.pk])

@@ -32,7 +32,7 @@ def found(browser, **query: Any) -> list[str]:
 @pytest.mark.parametrize(
     "search", ["test@example.com", " TEST@ex", "te", "Test User", "test u", " TEST", "number"]
 )
-def test_somebody_is_found_by_the_start_of_the_address_or_the_name(superuser, user, search):
+def test_a_user_is_found_by_the_start_of_the_email_address_or_the_name(superuser, user, search):
     term = str(user.pk) if search == "number" else search
 
     assert found(superuser, q=term) == ["test@example.com"]
@@ -41,7 +41,7 @@ def test_somebody_is_found_by_the_start_of_the_address_or_the_name(superuser, us
 @pytest.mark.parametrize(
     "search", ["example", "User", "est", "te%", "te_t", "0", "9" * 18, "9" * 40, "\u00e9", "'"]
 )
-def test_nobody_is_found_by_anything_else(superuser, user, search):
+def test_a_user_is_not_found_by_anything_else(superuser, user, search):
     assert found(superuser, q=search) == []
 
 
@@ -67,7 +67,7 @@ def test_of_many_a_search_finds_the_first(superuser, people, monkeypatch):
     assert found(superuser, q="load", o="1") == ["load-1@example.com", "load-2@example.com"]
 
 
-def test_only_what_has_an_index_is_sorted_by(superuser, people):
+def test_lists_sort_only_by_indexed_columns(superuser, people):
     people("b@example.com", "a@example.com")
     User.objects.filter(email="b@example.com").update(full_name="Z", is_active=False)
     newest_first = ["a@example.com", "b@example.com", "root@example.com"]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
-def test_who_is_no_active_staff_member_is_shown_the_door(change):
+def test_only_active_staff_enter_the_admin(change):
     User.objects.create_superuser("root@example.com", "securepassword123")
     User.objects.update(**change)
     browser = Client()

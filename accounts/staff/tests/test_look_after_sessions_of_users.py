@@ -84,7 +84,7 @@ def test_staff_deactivate_people_and_sign_them_out(staff, client, member, user, 
 
 
 @pytest.mark.parametrize("action", ["sign_out_everywhere", "deactivate_and_sign_out"])
-def test_staff_who_may_only_look_sign_nobody_out(staff, member, user, action):
+def test_staff_who_may_only_view_cannot_sign_people_out(staff, member, user, action):
     act(staff("view"), action, user)
 
     assert member.get(ME).status_code == 200
@@ -102,7 +102,7 @@ def test_only_superusers_sign_superusers_out(staff, member, user, action):
     assert User.objects.get(pk=user.pk).is_active
 
 
-def test_who_may_only_look_sees_no_box(staff, member, user):
+def test_staff_who_may_only_view_see_no_checkbox(staff, member, user):
     page = staff("view").get(page_of(user)).content.decode()
 
     assert "127.0.0.1" in page

@@ -79,7 +79,7 @@ def test_staff_cannot_give_a_user_a_wrong_address(superuser, user, email):
     assert User.objects.get(pk=user.pk).email == "test@example.com"
 
 
-def test_after_a_refused_save_the_page_still_names_who_it_is_about(superuser, user):
+def test_after_a_refused_save_the_page_still_names_its_user(superuser, user):
     form = form_of(superuser, page_of(user)) | {"email": "ROOT@example.com", "full_name": "Typed"}
 
     answer = superuser.post(page_of(user), form)
@@ -117,7 +117,7 @@ def test_staff_are_offered_no_link_to_what_they_may_not_do(staff, superuser, use
     assert not [link for link in links if link in page]
 
 
-def test_who_may_add_but_not_change_users_is_offered_no_page_to_add_one(staff):
+def test_staff_who_may_add_but_not_change_users_get_no_page_to_add_one(staff):
     browser = staff("view", "add")
 
     assert ADD not in browser.get(LIST).content.decode()
@@ -160,7 +160,7 @@ def test_staff_disable_a_password(client, superuser, user, member, test_user_dat
     assert not User.objects.get(pk=user.pk).has_usable_password()
 
 
-def test_who_sets_the_own_password_stays_signed_in_to_the_admin(superuser):
+def test_a_superuser_who_sets_their_password_stays_signed_in(superuser):
     root = User.objects.get()
     strong = dict.fromkeys(("password1", "password2"), "anotherpassword123")
 
@@ -207,7 +207,7 @@ def test_a_user_deleted_meanwhile_is_not_brought_back(superuser, user):
     assert not User.objects.filter(email="test@example.com").exists()
 
 
-def test_a_page_opened_before_somebody_elses_change_undoes_nothing(superuser, user):
+def test_a_stale_page_undoes_no_later_change(superuser, user):
     form = form_of(superuser, page_of(user)) | {"full_name": "Changed"}
     again = form_of(superuser, page_of(user))
     again.pop("is_active")
@@ -226,7 +226,9 @@ def test_a_page_opened_before_somebody_elses_change_undoes_nothing(superuser, us
     assert (unchanged.is_active, unchanged.full_name) == (False, "Test User")
 
 
-def test_a_new_own_password_ends_the_sessions_and_writes_nothing_else(client, test_user_data):
+def test_changing_the_password_in_the_admin_ends_the_sessions_and_writes_nothing_else(
+    client, test_user_data
+):
     root = User.objects.create_superuser("test@example.com", test_user_data["password"])
     browser = sign_in_as(root)
     tokens = client.post("/api/v1/auth/signin", test_user_data).json()
@@ -244,7 +246,7 @@ def test_a_new_own_password_ends_the_sessions_and_writes_nothing_else(client, te
     assert browser.get(LIST).status_code == 200
 
 
-def test_ones_own_password_cannot_be_guessed_by_who_holds_the_cookie():
+def test_the_holder_of_the_cookie_cannot_guess_the_password():
     browser = sign_in_as(User.objects.create_superuser("root@example.com", "securepassword123"))
     own = reverse("admin:password_change")
     new = dict.fromkeys(("new_password1", "new_password2"), "anotherpassword123")
@@ -255,7 +257,7 @@ def test_ones_own_password_cannot_be_guessed_by_who_holds_the_cookie():
     assert browser.post(own, {"old_password": "securepassword123", **new}).status_code == 429
 
 
-def test_who_knows_a_password_that_was_changed_meanwhile_does_not_set_the_own(superuser):
+def test_a_stale_password_cannot_set_a_new_one_in_the_admin(superuser):
     root = User.objects.get()
     new = dict.fromkeys(("new_password1", "new_password2"), "thiefspassword1")
     form = OwnPasswordForm(root, {"old_password": "securepassword123", **new}, actor=COMMAND)

@@ -48,7 +48,7 @@ def test_a_search_finds_a_person_or_an_address(superuser, event, other_event, us
 
 
 @pytest.mark.parametrize("search", ["2001:DB8:0::7", "4000000"])
-def test_a_search_finds_who_is_deleted_and_any_spelling(superuser, other_event, search):
+def test_a_search_finds_deleted_people_and_any_spelling(superuser, other_event, search):
     assert shown(superuser, q=search) == {other_event.pk}
 
 
@@ -89,7 +89,7 @@ def test_an_event_is_shown_with_all_it_holds(superuser, event, user):
     assert "reason: &quot;wrong_password&quot;" in page
 
 
-def test_nobody_adds_changes_or_deletes_an_event(superuser, event):
+def test_staff_cannot_add_change_or_delete_events(superuser, event):
     page = reverse("admin:accounts_event_change", args=[event.pk])
 
     assert superuser.get(reverse("admin:accounts_event_add")).status_code == 403
@@ -101,7 +101,7 @@ def test_nobody_adds_changes_or_deletes_an_event(superuser, event):
     assert Event.objects.filter(pk=event.pk).values("name").get() == {"name": "signin_failed"}
 
 
-def test_only_staff_who_may_see_the_log_see_it(staff, event):
+def test_only_staff_with_the_permission_see_the_log(staff, event):
     assert staff("view", "change", "delete").get(LIST).status_code == 403
 
     person = User.objects.get(email="staff@example.com")

@@ -38,7 +38,7 @@ def test_sign_in_and_out_of_the_admin(db):
     ]
 
 
-def test_what_staff_do_says_who(superuser, sign_in, user):
+def test_an_event_names_the_member_of_staff(superuser, sign_in, user):
     sign_in(), sign_in()
     by = {"by": "staff"}
     superuser.post(page_of(user), ending(superuser, user, Session.objects.earliest("created_at")))

@@ -10,7 +10,7 @@ from accounts.users.models import User
 pytestmark = pytest.mark.django_db
 
 
-def test_the_own_password_is_set_only_with_the_old_one(superuser):
+def test_staff_set_their_password_only_with_the_old_one(superuser):
     root = User.objects.get()
     without = page_of(root, "auth_user_password_change")
     new = {"usable_password": "true", "password1": NEW, "password2": NEW}
@@ -27,7 +27,7 @@ def test_the_own_password_is_set_only_with_the_old_one(superuser):
     assert Browser().post(LOGIN, form).status_code == 302  # Guesses block no sign-in.
 
 
-def test_guesses_of_the_own_password_count_with_those_of_the_api(client, user):
+def test_guesses_in_the_admin_count_with_those_in_the_api(client, user):
     User.objects.update(is_staff=True)
     helper = come_in(Browser())
     body = {"full_name": "Ana", "current_password": "wrong"}

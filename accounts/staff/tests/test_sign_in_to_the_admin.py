@@ -32,7 +32,7 @@ def test_staff_sign_in(browser, root):
     "wrong",
     [{"password": "wrongpassword123"}, {"username": "nobody@example.com"}, {"username": "\0"}],
 )
-def test_what_is_wrong_is_not_told(browser, root, wrong):
+def test_the_admin_does_not_say_which_credential_is_wrong(browser, root, wrong):
     answer = browser.post(LOGIN, CREDENTIALS | wrong)
 
     assert answer.status_code == 200
@@ -40,7 +40,7 @@ def test_what_is_wrong_is_not_told(browser, root, wrong):
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}])
-def test_who_may_not_come_in_is_told_the_same(browser, root, change):
+def test_a_person_without_access_gets_the_same_answer(browser, root, change):
     wrong = browser.post(LOGIN, CREDENTIALS | {"password": "wrongpassword123"})
     User.objects.update(**change)
     refused = browser.post(LOGIN, CREDENTIALS)
@@ -77,7 +77,7 @@ def test_the_limits_are_those_of_the_api(browser, client, root):
 
 
 @pytest.mark.parametrize("empty", [{"username": ""}, {"password": ""}, {}])
-def test_an_empty_form_counts_against_nobody(browser, root, empty):
+def test_an_empty_form_counts_as_no_failure(browser, root, empty):
     form = CREDENTIALS | empty if empty else {}
     for _ in range(10):
         assert browser.post(LOGIN, form).status_code == 200

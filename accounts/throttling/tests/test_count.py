@@ -26,7 +26,7 @@ def take(*limits: Limit) -> None:
     flows.take(flows.Attempt(limits, Actor()))
 
 
-def test_what_is_given_back_to_a_window_that_is_over_is_lost(clock):
+def test_an_attempt_given_back_after_its_window_is_lost(clock):
     taken = limited("key", 1)
     take(taken)
     clock.shift(60)
@@ -37,7 +37,7 @@ def test_what_is_given_back_to_a_window_that_is_over_is_lost(clock):
         take(taken)
 
 
-def test_who_is_refused_by_one_limit_uses_up_no_other(clock):
+def test_a_refusal_by_one_limit_uses_up_no_other(clock):
     full, free = limited("a", 1), limited("b", 2)
     take(full)
 

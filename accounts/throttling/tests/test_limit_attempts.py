@@ -215,7 +215,7 @@ def test_limits_can_be_lifted_by_a_setting(attempt, user, settings):
         ("delete", ME, {}),
     ],
 )
-def test_the_current_password_cannot_be_guessed_by_who_holds_a_session(
+def test_the_holder_of_a_session_cannot_guess_the_current_password(
     member, user, method, path, body
 ):
     def guess(password):
@@ -229,7 +229,7 @@ def test_the_current_password_cannot_be_guessed_by_who_holds_a_session(
     assert (unchanged.password, unchanged.full_name) == (user.password, "Test User")
 
 
-def test_counters_name_nobody(attempt, clock):
+def test_counters_name_no_one(attempt, clock):
     attempt("nobody@example.com")
 
     for key in Counter.objects.values_list("key", flat=True):

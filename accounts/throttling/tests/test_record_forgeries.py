@@ -42,7 +42,7 @@ def test_a_forged_access_token_is_recorded(client, member):
     assert forgeries_recorded() == [("token", "192.0.2.7", None, None)]
 
 
-def test_so_is_one_of_another_algorithm(client, member):
+def test_a_token_with_another_algorithm_is_recorded(client, member):
     ask(client, forged(member.tokens["access_token"], settings.SIMPLE_JWT["SIGNING_KEY"], "HS384"))
     ask(client, forged(member.tokens["access_token"], "", "none"), "192.0.2.8")
 
@@ -50,7 +50,7 @@ def test_so_is_one_of_another_algorithm(client, member):
 
 
 @pytest.mark.parametrize("path", ["refresh", "signout"])
-def test_so_is_a_forged_refresh_token(client, member, path):
+def test_a_forged_refresh_token_is_recorded(client, member, path):
     sent = {"refresh_token": forged(member.tokens["refresh_token"])}
 
     assert client.post(f"/api/v1/auth/{path}", sent).status_code == 401
@@ -59,7 +59,7 @@ def test_so_is_a_forged_refresh_token(client, member, path):
     assert member.get(ME).status_code == 200
 
 
-def test_what_is_only_old_mangled_or_of_another_kind_is_no_forgery(client, member):
+def test_an_old_mangled_or_misplaced_token_is_no_forgery(client, member):
     access, refresh = member.tokens["access_token"], member.tokens["refresh_token"]
     for token in ("stale", f"{access}=", access[: access.rindex(".")], refresh, "a.b.c"):
         ask(client, token)
@@ -69,7 +69,7 @@ def test_what_is_only_old_mangled_or_of_another_kind_is_no_forgery(client, membe
     assert forgeries_recorded() == []
 
 
-def test_what_an_older_key_of_ours_signed_is_no_forgery(client, member, monkeypatch):
+def test_a_token_signed_with_our_older_key_is_no_forgery(client, member, monkeypatch):
     from accounts.sessions import tokens  # noqa: PLC0415 (its backend is replaced)
 
     old = tokens.RotatedBackend("o" * 64, [])

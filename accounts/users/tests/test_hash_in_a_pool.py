@@ -50,7 +50,7 @@ def one_place(monkeypatch):
     return pool
 
 
-def test_so_many_hashes_run_at_once_as_there_are_threads():
+def test_as_many_hashes_run_at_once_as_there_are_threads():
     pool = HashingPool(threads=2, patience=SECONDS)
     both, lock = Barrier(2), Lock()
     running, most = 0, 0
@@ -88,7 +88,7 @@ def test_a_pool_that_is_shut_down_leaves_nothing_in_its_lines():
 
 @pytest.mark.postgresql  # SQLite in memory has one connection for ever.
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_for_a_hash_holds_no_connection_but_in_a_transaction():
+def test_a_thread_that_waits_for_a_hash_holds_no_connection_outside_a_transaction():
     pool = HashingPool(threads=1, patience=SECONDS)
     own = connections["default"]
     own.ensure_connection()
@@ -99,7 +99,7 @@ def test_who_waits_for_a_hash_holds_no_connection_but_in_a_transaction():
         assert User.objects.count() == 0
 
 
-def test_an_estimate_knows_of_the_other_threads_of_the_machine():
+def test_an_estimate_includes_the_other_threads_of_the_machine():
     pool = HashingPool(threads=2, patience=1, share=2)
     pool.seconds, pool.running = 1, 2
 
@@ -140,7 +140,7 @@ def test_other_threads_go_before_those_that_hash():
     assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
-def test_a_system_that_lets_nobody_set_a_priority_hashes_too(monkeypatch):
+def test_a_system_without_thread_priorities_hashes_too(monkeypatch):
     def refuse(*args):
         raise PermissionError
 

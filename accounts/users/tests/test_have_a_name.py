@@ -23,7 +23,7 @@ refused = pytest.mark.parametrize(("name", "sentence"), REFUSED)
 
 
 @refused
-def test_nobody_signs_up_with_what_is_no_name(client, test_user_data, name, sentence):
+def test_sign_up_refuses_an_invalid_name(client, test_user_data, name, sentence):
     answer = client.post("/api/v1/auth/signup", {**test_user_data, "full_name": name})
 
     assert answer.status_code == 400
@@ -32,7 +32,7 @@ def test_nobody_signs_up_with_what_is_no_name(client, test_user_data, name, sent
 
 
 @refused
-def test_nobody_changes_a_name_to_what_is_none(member, name, sentence):
+def test_a_member_cannot_set_an_invalid_name(member, name, sentence):
     answer = member.patch("/api/v1/users/me", {"full_name": name})
 
     assert (answer.status_code, answer.json()["detail"]) == (400, sentence)
@@ -41,14 +41,14 @@ def test_nobody_changes_a_name_to_what_is_none(member, name, sentence):
 
 @refused
 @pytest.mark.parametrize("make", ["prepare", "create_user", "create_superuser"])
-def test_no_command_makes_an_account_with_it(make, name, sentence):
+def test_no_command_accepts_an_unacceptable_password(make, name, sentence):
     with pytest.raises(ValidationError, match=sentence):
         getattr(User.objects, make)("ana@example.com", "securepassword123", full_name=name)
     assert not User.objects.exists()
 
 
 @pytest.mark.parametrize(("name", "sentence"), [REFUSED[0], REFUSED[-1]])
-def test_staff_give_nobody_such_a_name(superuser, user, name, sentence):
+def test_staff_cannot_set_an_invalid_name(superuser, user, name, sentence):
     form = {"email": "new@example.com", "full_name": name, "usable_password": "false"}
     added = superuser.post(reverse("admin:accounts_user_add"), form)
     changed = superuser.post(page_of(user), form_of(superuser, page_of(user)) | {"full_name": name})

@@ -18,7 +18,7 @@ def createsuperuser(monkeypatch):
     return createsuperuser
 
 
-def test_no_account_is_there_before_somebody_makes_one():
+def test_a_new_database_has_no_accounts():
     assert not User.objects.exists()
 
 
@@ -122,7 +122,7 @@ def test_a_superuser_with_a_taken_address_is_refused(createsuperuser, user):
     assert User.objects.count() == 1
 
 
-def test_without_a_password_nobody_can_sign_in(client):
+def test_an_account_without_a_password_cannot_sign_in(client):
     User.objects.create_user("test@example.com")
 
     answer = client.post(
@@ -147,5 +147,5 @@ def test_the_database_itself_keeps_one_account_for_one_address(user, email):
         ("no address", "no address"),
     ],
 )
-def test_what_is_no_address_never_becomes_somebody_elses(typed, stored):
+def test_an_invalid_email_address_never_becomes_another_persons(typed, stored):
     assert User.objects.normalize_email(typed) == stored

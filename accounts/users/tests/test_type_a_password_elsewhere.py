@@ -43,7 +43,7 @@ def hashes(monkeypatch):
 
 
 @either_way
-def test_what_was_chosen_at_sign_up_opens(client, test_user_data, chosen, typed):
+def test_a_password_from_sign_up_opens_in_either_form(client, test_user_data, chosen, typed):
     answer = client.post("/api/v1/auth/signup", {**test_user_data, "password": chosen})
 
     assert answer.status_code == 201
@@ -52,7 +52,7 @@ def test_what_was_chosen_at_sign_up_opens(client, test_user_data, chosen, typed)
 
 
 @either_way
-def test_what_was_changed_opens_and_is_asked_for_in_either_form(client, member, chosen, typed):
+def test_a_changed_password_opens_and_confirms_in_either_form(client, member, chosen, typed):
     body = {"current_password": "testpassword123", "new_password": chosen}
     assert member.post("/api/v1/users/me/change-password", body).status_code == 200
     assert opens(client, typed) == 200
@@ -67,7 +67,7 @@ def test_what_was_changed_opens_and_is_asked_for_in_either_form(client, member, 
 
 
 @either_way
-def test_what_a_link_set_opens(client, user, deliver, chosen, typed):
+def test_a_password_set_by_link_opens_in_either_form(client, user, deliver, chosen, typed):
     client.post("/api/v1/auth/forgot-password", {"email": user.email})
     body = {"token": token_in(deliver()[-1]), "password": chosen}
     assert client.post("/api/v1/auth/reset-password", body).status_code == 200
@@ -76,7 +76,9 @@ def test_what_a_link_set_opens(client, user, deliver, chosen, typed):
 
 
 @either_way
-def test_what_staff_or_an_operator_set_opens(client, superuser, user, monkeypatch, chosen, typed):
+def test_a_password_set_by_staff_or_an_operator_opens_in_either_form(
+    client, superuser, user, monkeypatch, chosen, typed
+):
     page = reverse("admin:auth_user_password_change", args=[user.pk])
     form = {"password1": chosen, "password2": chosen, "usable_password": "true"}
     assert superuser.post(page, form).status_code == 302

@@ -85,7 +85,7 @@ def test_a_request_that_has_waited_goes_on_before_others_of_its_network(crowd):
     assert crowd.turns == ["second hash", "ana", "flood 0"]
 
 
-def test_what_comes_before_is_counted_as_it_then_comes():
+def test_the_requests_ahead_are_counted_in_the_order_of_their_turns():
     def number(name: str) -> Ticket:
         return Ticket(lambda: name)
 
@@ -99,7 +99,7 @@ def test_what_comes_before_is_counted_as_it_then_comes():
     assert lines.before("flood", first=True) == 1
 
 
-def test_who_would_wait_too_long_is_refused_at_once_and_the_others_get_their_hash(crowd):
+def test_a_request_that_would_wait_too_long_is_refused_at_once_and_the_others_hash(crowd):
     pool = crowd.pool
     sent = [crowd.send("flood") for _ in range(3)]
     pool.patience, pool.seconds = 3, 1  # Three wait for three seconds; a fourth would for four.
