@@ -1,4 +1,4 @@
-"""Fixtures as users know them: a client, a person's data, a signed-in member, a race."""
+"""Shared fixtures: a client, a person's data, a signed-in member, a race."""
 
 import http.client
 import json
@@ -32,11 +32,11 @@ from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
 
 PRODUCTION_COST = BcryptSHA256Hasher.rounds
-# A race of many threads is about its rows: it must not be decided by who would wait too long.
+# A race of many threads is about its rows, so no thread may be refused for waiting too long …
 ROOMY_POOL = hashing_pool.HashingPool(threads=4, patience=300)
 
 
-settings.CONNECTIONS = 40  # Nor by who finds a connection: only servers have few of them.
+settings.CONNECTIONS = 40  # … or for finding no connection: only servers have few of them.
 
 
 class DocumentedClient(APIClient):
@@ -126,7 +126,7 @@ def test_user_token(member):
 
 @pytest.fixture
 def old_sign_in(user, member):
-    """Make the member's sign-in too old for sensitive acts."""
+    """Make the member's sign-in too old for sensitive changes."""
     hour_ago = timezone.now() - timedelta(minutes=60)
     user.sessions.update(created_at=hour_ago, authenticated_at=hour_ago)
 
@@ -144,7 +144,7 @@ def superuser(db):
 
 @pytest.fixture
 def staff(db):
-    """Sign in as a staff member who may do these things with users."""
+    """Sign in as a staff member with these permissions on users."""
 
     def staff(*permissions: str) -> Client:
         person = User.objects.create_user("staff@example.com", "securepassword123", is_staff=True)
@@ -158,7 +158,7 @@ def staff(db):
 
 @pytest.fixture
 def person(live_server, tmp_path):
-    """Give somebody a browser that likes this language best."""
+    """Give a person a browser with this preferred language."""
     from accounts.tests.browser import Person  # noqa: PLC0415 (few tests need Selenium)
 
     people = []
@@ -174,7 +174,7 @@ def person(live_server, tmp_path):
 
 @pytest.fixture
 def race(transactional_db):
-    """Call functions at the same instant, a thread each, and return what came of each."""
+    """Call functions at the same instant, a thread each, and return their results."""
 
     def race(*functions: Callable[[], Any]) -> list[Any]:
         line = Barrier(len(functions))
@@ -200,7 +200,7 @@ def pytest_runtest_setup(item):
 
 
 def postgresql_url(name: str) -> str:
-    """Return the address of a database on the tests' server."""
+    """Return the URL of a database on the tests' server."""
     database = connection.settings_dict
     place = f"{database['HOST']}:{database['PORT'] or 5432}/{name}"
     return f"postgres://{database['USER']}:{database['PASSWORD']}@{place}"

@@ -1,4 +1,4 @@
-"""A person with a browser, for what has to be seen to be believed."""
+"""A person with a real browser."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-# The script has taken the token out of the address, and the page that it asked for is there.
+# The script has removed the token from the URL, and the requested page is shown.
 OPENED = """
     return location.hash === "" && document.readyState === "complete"
         && !document.querySelector("main > [hidden]:not(details)");
@@ -41,7 +41,7 @@ NEEDS_A_BROWSER = [
 
 
 class Person:
-    """Somebody with a browser."""
+    """A person with a browser."""
 
     def __init__(self, origin: str, profile: Path, language: str = "en") -> None:
         options = webdriver.ChromeOptions()
@@ -58,7 +58,7 @@ class Person:
         self.browser.get(self.origin + path)
 
     def follow(self, link: str) -> str:
-        """Follow the link of a mail, also over an open page, and return what its page says."""
+        """Follow the link of a mail, even over an open page, and return its page's text."""
         self.browser.get(self.origin + link)
         self.wait(lambda browser: browser.execute_script(OPENED))
         return self.text
@@ -72,7 +72,7 @@ class Person:
         return self.browser.find_element(By.TAG_NAME, "main").text
 
     def focused(self) -> str:
-        """Return the name of the field that has the focus, or else the role of what has it."""
+        """Return the name of the focused field, or the role of another focused element."""
         element = self.browser.switch_to.active_element
         return element.get_attribute("name") or element.get_attribute("role") or ""
 
@@ -83,7 +83,7 @@ class Person:
             field.send_keys(value)
 
     def send(self, button: str = "") -> str:
-        """Press the first button, or the one that says this; return what the next page says."""
+        """Press the first button, or the one with this text; return the next page's text."""
         main = self.browser.find_element(By.TAG_NAME, "main")
         buttons = self.browser.find_elements(By.TAG_NAME, "button")
         next(one for one in buttons if one.is_displayed() and button in one.text).click()
@@ -91,7 +91,7 @@ class Person:
         return self.text
 
     def complaints(self) -> list[str]:
-        """Return what the console says, apart from the status of a refused form."""
+        """Return the console's messages, except the status of a refused form."""
         entries = self.browser.get_log("browser")
         lines = [entry["message"] for entry in entries if entry["level"] in {"WARNING", "SEVERE"}]
         return [line for line in lines if "the server responded with a status of 4" not in line]

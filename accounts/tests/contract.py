@@ -1,4 +1,4 @@
-"""The schema as a contract: whether an answer is one that its operation names."""
+"""The schema as a contract: does the operation name this answer?"""
 
 import json
 import re
@@ -19,7 +19,7 @@ def schema() -> dict[str, Any]:
 
 @cache
 def paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-    """Return the operations of each path; the other spelling, with a slash, is its too."""
+    """Return the operations of each path, with and without a trailing slash."""
     return [
         (re.compile(re.sub(r"{\w+}", "[^/]+", path) + "/?"), operations)
         for path, operations in schema()["paths"].items()
@@ -48,14 +48,14 @@ def strict(value: Any) -> Any:
 
 @cache
 def validator(schema_as_json: str) -> Draft202012Validator:
-    """Return what checks a body, or a header, also the formats of its strings."""
+    """Return a validator of a body or a header that also checks formats."""
     components = strict({"schemas": schema()["components"]["schemas"]})
     described = strict(json.loads(schema_as_json))
     return Draft202012Validator({**described, "components": components}, validate_formats=True)
 
 
 def faults(described: dict[str, Any], value: Any) -> list[str]:
-    """Return where the value is not as described, without what it is."""
+    """Return where the value differs from its description, without the value."""
     errors = validator(json.dumps(described)).iter_errors(value)
     return [f"{list(error.instance_path)}: {error.message}" for error in errors]
 

@@ -1,4 +1,4 @@
-"""The tables of docs/security.md, which say who may do what, for the tests that play them."""
+"""Read the tables of permissions in docs/security.md for the tests."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ def names(cell: str) -> list[str]:
 
 
 def routes(patterns: list[Any] | None = None, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return every address of the service with what answers there, in one spelling."""
+    """Return every path of the service with its view, in one spelling."""
     found = []
     for pattern in patterns or get_resolver().url_patterns:
         path = prefix + str(pattern.pattern).removeprefix("^")
@@ -48,7 +48,7 @@ def spell(path: str) -> str:
 
 
 FIELDS = {names(row[0])[0]: row[1:] for row in table("The fields of an account")}
-# What JSON and forms try to write of an account.
+# The values that JSON and forms try to write to an account.
 NEVER = {
     "id": 4242,
     "email": "thief@example.com",

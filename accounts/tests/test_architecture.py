@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: who may import whom, and what a room holds."""
+"""The house rules that a machine can check: imports between rooms, and their contents."""
 
 import ast
 from pathlib import Path

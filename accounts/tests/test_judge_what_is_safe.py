@@ -1,4 +1,4 @@
-"""What makes a key, a network, an address or a connection unsafe."""
+"""Which keys, networks, URLs and connections are unsafe."""
 
 import secrets
 from ipaddress import ip_network

@@ -26,7 +26,7 @@ def dump() -> str:
 
 
 class Lives:
-    """People who do everything with canaries, and what they were answered."""
+    """People who do everything with canaries, and the answers they got."""
 
     def __init__(self, client) -> None:
         self.client, self.answers, self.tokens, self.statuses = client, [], [], set()

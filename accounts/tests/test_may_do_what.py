@@ -1,4 +1,4 @@
-"""Who may do what by the API: the tables of docs/security.md, played row by row."""
+"""Permissions in the API: the tests try each row of the tables in docs/security.md."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ from bench.plans import Explained, explaining
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 ROWS = 20_000
-BOUND = 200  # Of every limit of ours here, so that what keeps to it is far from reading it all.
+BOUND = 200  # Every limit of ours here, so a bounded query is far from reading it all.
 MOST_READ = 2 * BOUND
 QUEUE = DBTaskResult._meta.db_table
 TABLES = {"users", "sessions", "events", "counters", "links", QUEUE}
@@ -97,7 +97,7 @@ def rows_read(node: dict[str, Any]) -> int:
 
 
 def faults(query: Explained) -> Iterator[str]:
-    """Say which part of the plan reads a table from end to end, or much of it."""
+    """Return the parts of the plan that read all or much of a table."""
     for node in nodes(query.answer[0][0]["Plan"]):
         table, kind = node.get("Relation Name"), node["Node Type"]
         if table in TABLES and kind.endswith("Scan"):
@@ -121,7 +121,7 @@ def watch(full_tables):
 
 
 def recently() -> str:
-    """Return an instant after which five signed up: far fewer than a page shows."""
+    """Return a time after which five people signed up: far fewer than a page shows."""
     return str(timezone.now() - 5 * SPAN / ROWS)
 
 

@@ -156,7 +156,7 @@ def test_a_list_is_what_is_answered_with_a_list():
 
 
 def hold(status=200, body=USER, path=ME, **headers: str) -> None:
-    """Hold an answer to a GET to the schema; it is a good one if nothing is said of it."""
+    """Hold an answer to a GET to the schema; by default a good one."""
     headers = {"X-Request-ID": "a" * 32, "Content-Type": "application/json", **headers}
     contract.assert_documented("GET", path, status, headers, json.dumps(body).encode())
 

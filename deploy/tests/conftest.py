@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that is shipped, and small servers to put behind it."""
+"""A real nginx with the shipped configuration, and small servers behind it."""
 
 import http.client
 import json
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 
 class Nginx:
-    """A process of its own in a folder of its own; ``send`` returns the answer."""
+    """A separate process in its own folder; ``send`` returns the answer."""
 
     def __init__(self, folder: Path, nodes: list[int], cdn: str = "", **replaced: str) -> None:
         self.folder = folder
@@ -73,10 +73,10 @@ class Nginx:
         self.wait()
 
     def install(self, nodes: list[int], replaced: dict[str, str]) -> None:
-        """Copy our files; only ports, the place of the log and what a test says differ."""
+        """Copy our files; only ports, the log's path and a test's changes differ."""
         shutil.copytree(DEPLOY / "nginx", self.folder, dirs_exist_ok=True)
         (self.folder / "temp").mkdir()
-        # Root's nginx would become nobody, who may not enter the tests' folders.
+        # Root's nginx would run as a user that may not enter the tests' folders.
         user = "user root;\n" if os.geteuid() == 0 else ""
         (self.folder / "nginx.conf").write_text(user + MAIN)
         self.replace("accounts.conf", "    listen [::]:80 default_server;\n", "")
@@ -138,7 +138,7 @@ class Nginx:
             return Answer(response.status, response.headers, response.read())
 
     def send_bytes(self, request: bytes, *, tls: bool = True) -> Answer:
-        """Send what no library would."""
+        """Send raw bytes that no library would."""
         with closing(self.connect(tls=tls)) as connection:
             connection.connect()
             connection.sock.sendall(request)
@@ -168,7 +168,7 @@ def start_nginx(tmp_path):
 
 
 class Stub:
-    """A node that says back what reached it, or, as its path asks, leaves without a word."""
+    """A node that echoes the request or, if the path says so, closes the connection."""
 
     def __init__(self, port: int) -> None:
         self.requests: list[dict[str, Any]] = []

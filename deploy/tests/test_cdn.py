@@ -1,4 +1,4 @@
-"""A CDN in front of nginx: its clients are told apart, and it alone may say who they are."""
+"""A CDN in front of nginx: its clients are told apart, and only it may name them."""
 
 import re
 from contextlib import closing
@@ -22,13 +22,13 @@ def nginx(start_nginx, stub):
 
 
 def heard_of(nginx, chain: str, source: str = CDN) -> str:
-    """Return the address that a node is told when the header holds this chain."""
+    """Return the IP address that a node gets when the header holds this chain."""
     answer = nginx.send("GET", HEALTH, headers={"X-Forwarded-For": chain}, source=source)
     return answer.json()["headers"]["X-Forwarded-For"]
 
 
 def ask_until_refused(nginx, source: str, *chains: str) -> None:
-    """Ask as fast as it goes, in the names of these in turn, until nginx says 429."""
+    """Send requests as fast as possible, for these clients in turn, until nginx says 429."""
     with closing(nginx.connect(source=source)) as connection:
         for chain in cycle(chains):
             connection.request("GET", HEALTH, headers={"Host": NAME, "X-Forwarded-For": chain})
@@ -46,7 +46,7 @@ def test_a_node_is_told_the_address_that_the_cdn_saw(nginx):
 
 
 def test_a_client_of_the_cdn_cannot_choose_its_ip_address(nginx):
-    """The CDN appends the address that it saw; what stands before is the client's own word."""
+    """The CDN appends the IP address it saw; the client itself wrote the rest."""
     assert heard_of(nginx, "203.0.113.9, 198.51.100.7") == "198.51.100.7"
     assert heard_of(nginx, f"203.0.113.9, 198.51.100.7, {CDN}") == "198.51.100.7"
 
@@ -71,7 +71,7 @@ def test_one_client_of_the_cdn_cannot_use_up_what_others_may_ask(nginx):
 
 @pytest.mark.parametrize("prefix", ["2001:db8:0:1", "2001:db8:a0a:0", "2001:db8:ff0d:a00"])
 def test_addresses_of_one_ipv6_64_share_what_they_may_ask(nginx, prefix):
-    """Some hold bytes at which a text would end, or a line."""
+    """Some hold bytes that end a string or a line."""
     addresses = [f"{prefix}:{n:x}:{0xA0A - n:x}:0:{n:x}" for n in range(1000)]
 
     assert ask_once_each(nginx, addresses) == {200, 429}
@@ -80,7 +80,7 @@ def test_addresses_of_one_ipv6_64_share_what_they_may_ask(nginx, prefix):
 
 
 def ask_once_each(nginx, addresses: list[str]) -> set[int]:
-    """Ask as fast as it goes, in the name of another one each time; return the statuses."""
+    """Send requests as fast as possible, each for another client; return the statuses."""
     statuses = set()
     with closing(nginx.connect(source=CDN)) as connection:
         for address in addresses:

@@ -1,4 +1,4 @@
-"""The container and the compose file, read; `make test-container` builds and runs the image."""
+"""Read the container and compose files; `make test-container` builds and runs the image."""
 
 import re
 import shutil
@@ -99,7 +99,7 @@ def test_the_nodes_are_where_nginx_looks_for_them():
 
 
 def test_nginx_takes_the_nodes_of_the_containers(nginx, stub):
-    """Its addresses need not be there for the configuration to be good."""
+    """A good configuration may name hosts that do not exist."""
     shutil.copy(DEPLOY / "nginx/nodes.compose.conf", nginx.folder / "accounts/nodes.conf")
 
     assert nginx.check().endswith("test is successful\n")

@@ -1,4 +1,4 @@
-"""What nginx does with a node that refuses, is silent, or is slow."""
+"""How nginx treats a node that refuses, is silent, or is slow."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What nginx does by itself, before and instead of a node."""
+"""Which requests nginx answers by itself, without a node."""
 
 import json
 import re
@@ -24,7 +24,7 @@ HEADERS = {
 
 
 def assert_problem(answer, status, code):
-    """It is nginx's own page, and as complete as the service's."""
+    """nginx's own error page is as complete as the service's."""
     problem = answer.json()
     assert (answer.status, problem["status"], problem["code"]) == (status, status, code)
     assert answer.headers["Content-Type"] == "application/problem+json"

@@ -84,7 +84,7 @@ def test_a_body_in_chunks_signs_in(nginx):
 
 
 def test_the_admins_form_is_sent_over_tls(nginx):
-    """Its check of the origin needs to be told of TLS and of the name."""
+    """The admin's check of the origin needs the scheme and the host name."""
     page = nginx.send("GET", "/admin/login/")
     token = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.content)[1].decode()
     headers = {

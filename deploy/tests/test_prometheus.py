@@ -1,4 +1,4 @@
-"""A real Prometheus with the files that are shipped, in front of two real nodes."""
+"""A real Prometheus with the shipped files, in front of two real nodes."""
 
 import json
 import re
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def install(folder: Path, *targets: str) -> None:
-    """Copy our files; only the targets, the place of the token and how long to wait differ."""
+    """Copy our files; only the targets, the token's path and the waiting times differ."""
     shutil.copytree(SHIPPED, folder)
     (folder / "accounts-token").write_text(TOKEN)
     config, alerts = folder / "prometheus.yml", folder / "alerts.yml"
@@ -59,7 +59,7 @@ def install(folder: Path, *targets: str) -> None:
 
 
 class Prometheus:
-    """A process of its own in a folder of its own."""
+    """A separate process in its own folder."""
 
     def __init__(self, folder: Path, *targets: str) -> None:
         install(folder, *targets)
@@ -76,7 +76,7 @@ class Prometheus:
             return json.load(answer)["data"]
 
     def wait(self, what, expected) -> None:
-        """Wait until Prometheus says so."""
+        """Wait until Prometheus answers this."""
         deadline = time.monotonic() + 90
         found = None
         while found != expected:
@@ -108,7 +108,7 @@ def nodes(start_node):
 
 @pytest.fixture
 def prometheus(tmp_path, nodes):
-    """Prometheus, which has read what both nodes say."""
+    """Prometheus, once it has scraped both nodes."""
     started = Prometheus(tmp_path / "prometheus", *[f"127.0.0.1:{node.port}" for node in nodes])
     started.wait(started.health, ["up", "up"])
     yield started
@@ -140,7 +140,7 @@ def test_every_alert_is_tested_and_what_to_do_is_documented():
 
 
 def fail_once(node) -> None:
-    """Let the node answer with a 500, since a table is not there."""
+    """Make the node answer with a 500, by a missing table."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE links RENAME TO lost")
         try:

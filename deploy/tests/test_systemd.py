@@ -1,4 +1,4 @@
-"""The units, as far as they can be judged without starting them; `make test-systemd` does that."""
+"""Check the units without starting them; `make test-systemd` starts them."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ COMMANDS = ["srv/accounts/.venv/bin/gunicorn", "srv/accounts/.venv/bin/python"]
 
 @pytest.fixture
 def analyze(tmp_path):
-    """Run systemd-analyze on a root that holds the units, systemd's own, and what they run."""
+    """Run systemd-analyze on a root with our units, systemd's, and the programs they run."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is needed (on Debian: apt install systemd)")
     subprocess.run([DEPLOY / "systemd/install", tmp_path], check=True)
@@ -73,7 +73,7 @@ def test_a_mistake_in_a_unit_would_be_told(analyze, tmp_path):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_that_is_broken_into_can_do_little(analyze, service):
-    """At most 2.0 of 10: what is left is to speak to the network, and to write its own data."""
+    """At most 2.0 of 10: a unit still needs the network and its own data."""
     if "--offline" not in analyze("--help").stdout:
         pytest.skip("systemd 250 is needed to judge units offline")
 

@@ -1,4 +1,4 @@
-"""Fixtures of the project's own tests: a server as an operator has it."""
+"""Fixtures of the project's own tests: a server like an operator's."""
 
 import json
 import os
@@ -97,14 +97,14 @@ class Server:
                 return answer.code, answer.read().decode()
 
     def ask_by_address(self, path: str, host: str, **headers: str) -> tuple[int, bytes]:
-        """Ask over plain HTTP and past the proxy, as Prometheus and load balancers do."""
+        """Send a request over plain HTTP and past the proxy, like Prometheus and load balancers."""
         with closing(HTTPConnection(self.origin.removeprefix("http://"), timeout=20)) as node:
             node.request("GET", path, headers=headers | {"Host": host})
             answer = node.getresponse()
             return answer.status, answer.read()
 
     def lines(self) -> list[dict]:
-        """Stop the server, and return what it logged."""
+        """Stop the server and return its log."""
         self.process.send_signal(signal.SIGINT)
         printed, _ = self.process.communicate(timeout=30)
         return [json.loads(line) for line in printed.splitlines()]

@@ -1,4 +1,4 @@
-"""Settings of a server that has pages which fail."""
+"""Settings of a server with pages that fail."""
 
 from lazyrabbit.settings import *
 

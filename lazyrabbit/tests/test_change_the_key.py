@@ -1,4 +1,4 @@
-"""An operator changes SECRET_KEY, and everybody stays signed in."""
+"""An operator changes SECRET_KEY, and everyone stays signed in."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""When the database is in trouble nobody meets a 500, and afterwards all works again by itself."""
+"""A database in trouble causes no 500, and afterwards the service recovers by itself."""
 
 import time
 
@@ -16,7 +16,7 @@ SIGNIN = "/api/v1/auth/signin"
 
 
 def send(request, *arguments):
-    """Send it, and look after connections as the server does and the test's client does not."""
+    """Send a request, and close connections as the server does and the test client does not."""
     close_old_connections()
     try:
         return request(*arguments)
@@ -95,7 +95,7 @@ def test_a_locked_row_is_a_503(client, user, test_user_data, second):
 
 
 def test_an_answer_that_does_not_come(member, second, monkeypatch):
-    """The server is told to keep its statements short; when it hangs it keeps nothing."""
+    """The server limits its statements itself; a server that hangs limits nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
     monkeypatch.setattr(connection.connection, "seconds", 0.5)

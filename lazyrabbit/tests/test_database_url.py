@@ -1,4 +1,4 @@
-"""Which database is used: what cannot be right is refused, and what is asked for is added."""
+"""DATABASE_URL: wrong values are refused, and given parameters are used."""
 
 from contextlib import closing
 

@@ -93,7 +93,7 @@ def test_the_admin_is_found_without_its_slash(client):
 
 
 def promises() -> list[tuple[str, str]]:
-    """Return each test that the pages on security name, and the file where they say it is."""
+    """Return each test named on the pages on security, with its file."""
     texts = [(ROOT / page).read_text() for page in ("SECURITY.md", "docs/security.md")]
     found = [re.findall(r"\[`(test_\w+)`\]\((?:\.\./)?([\w/.]+)\)", text) for text in texts]
     assert all(found)
@@ -113,7 +113,7 @@ def test_every_link_between_the_documents_leads_somewhere(page):
 
 
 def shape(value):
-    """Return the names of an answer's members, and the kinds of its values."""
+    """Return the names of an answer's members and the types of its values."""
     if isinstance(value, dict):
         return {name: shape(value[name]) for name in value}
     if isinstance(value, list):

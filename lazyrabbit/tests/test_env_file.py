@@ -1,4 +1,4 @@
-"""``.env``: read by every entry point, and either all of it or none."""
+"""``.env`` is read by every entry point, wholly or not at all."""
 
 import os
 import secrets

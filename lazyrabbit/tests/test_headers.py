@@ -1,4 +1,4 @@
-"""What every response tells the browser, and what is refused without HTTPS."""
+"""The headers of every response, and the requests refused without HTTPS."""
 
 import os
 import secrets
@@ -21,7 +21,7 @@ EVERYWHERE = {
 
 @pytest.fixture
 def production(settings):
-    """Set what production sets; to load these settings anew would be another process."""
+    """Set what production sets, without a new process that loads the settings."""
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_HSTS_SECONDS = 31536000
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = True

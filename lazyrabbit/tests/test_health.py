@@ -1,4 +1,4 @@
-"""What a load balancer is told."""
+"""The health checks of load balancers."""
 
 import time
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""`make install` writes a key that lasts, once, and says whether it did."""
+"""`make install` writes a lasting key once, and says whether it did."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""No log holds an e-mail address, whatever failed; what failed and where stays."""
+"""No log holds an email address, whatever failed; the error and its place stay."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def be_refused(request, *args):
 
 
 def stream(request):
-    """Fail where Django is done, and the server has begun to answer."""
+    """Fail after Django has finished and the server has begun to answer."""
 
     def lines():
         yield b"one"
@@ -80,7 +80,7 @@ handler500 = urls.handler500
 
 @pytest.fixture(params=[False, True], ids=["words", "json"])
 def written(request):
-    """What is written to the log, in words or in JSON."""
+    """The written log, as text or JSON."""
     settings = configuration(is_json=request.param)
     configured = DictConfigurator(settings)
     handler = logging.StreamHandler(io.StringIO())

@@ -1,4 +1,4 @@
-"""What EMAIL_URL, EMAIL_FROM and FRONTEND_URL mean."""
+"""How EMAIL_URL, EMAIL_FROM and FRONTEND_URL are read."""
 
 import ssl
 import subprocess

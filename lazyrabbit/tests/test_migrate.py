@@ -1,4 +1,4 @@
-"""Bring a database up to date: one process at a time, and only one that can hold every name."""
+"""Migrate a database: one process at a time, and only a database in UTF-8."""
 
 import os
 import secrets
@@ -45,7 +45,7 @@ def run(url: str, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.fixture
 def create():
-    """Create an empty database on the tests' PostgreSQL, and return its address."""
+    """Create an empty database on the tests' PostgreSQL and return its URL."""
     created = []
     with psycopg.connect(postgresql_url("postgres"), autocommit=True) as server:
 

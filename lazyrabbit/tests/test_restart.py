@@ -18,14 +18,14 @@ from lazyrabbit.tests.conftest import PRODUCTION, ROOT
 
 @pytest.fixture
 def listener():
-    """The socket that systemd would hold: it listens as long as the test runs."""
+    """The socket that systemd would hold; it listens while the test runs."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         yield listener
 
 
 @pytest.fixture
 def notices(tmp_path):
-    """Where systemd would be told that the service is ready."""
+    """The socket on which systemd learns that the service is ready."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
         notices.bind(str(tmp_path / "notify"))
         notices.settimeout(30)

@@ -1,4 +1,4 @@
-"""docs/security.md and docs/data.md say what is so: their numbers and lists are held to it."""
+"""The numbers and lists of docs/security.md and docs/data.md match the code."""
 
 import re
 from importlib import metadata
@@ -143,7 +143,7 @@ def spelt(name: str) -> str:
 
 
 def brought_along(library: str) -> set[str]:
-    """Return the libraries that it needs, extras aside, and those that they need in turn."""
+    """Return the libraries it needs without extras, and the ones those need in turn."""
     found, todo = set(), [library]
     while todo:
         for line in metadata.requires(todo.pop()) or []:

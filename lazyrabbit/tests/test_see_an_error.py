@@ -25,7 +25,7 @@ def lose_the_database(request):
 
 @pytest.fixture(autouse=True)
 def nothing_can_be_recorded(monkeypatch):
-    """The database is away, so a forgery leaves no event."""
+    """The database is down, so a forgery records no event."""
     monkeypatch.setattr(problems.forgeries, "record", lambda *forgery: lose_the_database(None))
 
 
@@ -44,7 +44,7 @@ def browser():
 
 
 def read(answer) -> str:
-    """Return the words of a page, which is strict and whole."""
+    """Return the text of a page after checking its policy and its markup."""
     content = answer.content.decode()
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.headers["Content-Length"] == str(len(answer.content))

@@ -219,7 +219,7 @@ def test_a_connection_is_kept_after_a_body_of_a_usual_size(running):
 
 
 def test_a_developers_env_file_is_read_by_the_entry_points_alone():
-    """The tests' own processes say that they want none of it."""
+    """The tests' own processes switch it off."""
     sources = [*ROOT.glob("*.py"), *(ROOT / "lazyrabbit").glob("*.py")]
     readers = {path.name for path in sources if "env_file.load()" in path.read_text()}
     assert readers == {"manage.py", "wsgi.py", "gunicorn.py"}

@@ -1,4 +1,4 @@
-"""The environment: read once, strictly, and documented in three places that agree."""
+"""The settings: read once, strictly, and documented alike in three places."""
 
 import os
 import re

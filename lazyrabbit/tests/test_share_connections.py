@@ -17,7 +17,7 @@ SECONDS = 30
 
 @pytest.fixture(autouse=True)
 def one_connection(settings):
-    """Let the threads of a test share one connection, which nobody has opened yet."""
+    """Let the threads of a test share one connection that is not open yet."""
     settings.CONNECTIONS = 1
     connection.close()
     connections.close_spare()

@@ -1,4 +1,4 @@
-"""SQLite as an operator has it: a file, and several processes that write to it."""
+"""SQLite like an operator's: a file that several processes write to."""
 
 import itertools
 import json
@@ -102,7 +102,7 @@ def test_without_its_folder_there_is_one_clear_line(environment, tmp_path):
 
 
 def start(environment: dict[str, str], threads: int, *emails: str) -> subprocess.Popen[str]:
-    """Start a process that signs these up, so many at a time, and prints the statuses."""
+    """Start a process that signs these people up in parallel and prints the statuses."""
     return subprocess.Popen(
         [sys.executable, "-c", SIGN_UP, str(threads), *emails],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What the API reads, and what it refuses to read."""
+"""Which bodies the API reads and which it refuses."""
 
 import json
 from io import BytesIO
@@ -27,7 +27,7 @@ def body(extra: str = '"x": 1') -> str:
 
 
 def nested(levels: int) -> str:
-    """Return a body in which containers stand that many levels deep, itself one of them."""
+    """Return a body nested this many levels deep, itself included."""
     return body('"x": ' + "[" * (levels - 1) + "]" * (levels - 1))
 
 

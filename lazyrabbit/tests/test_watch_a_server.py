@@ -1,4 +1,4 @@
-"""What an operator sees of a production server: its log, its metrics, whether it is ready."""
+"""Operators watch a production server: its log, its metrics, its readiness."""
 
 import json
 import math
@@ -200,7 +200,7 @@ def test_every_counter_starts_at_0(serve):
 
 
 def failures() -> list[type[APIException]]:
-    """Return every error of our own that is a 5xx."""
+    """Return each of our errors that is a 5xx."""
     own = [*vars(errors).values(), *vars(problems).values(), APIException]
     kinds = [kind for kind in own if isinstance(kind, type) and issubclass(kind, APIException)]
     return [kind for kind in kinds if kind.status_code >= 500]

@@ -1,4 +1,4 @@
-"""Two production nodes behind nginx, a worker, and a PostgreSQL of their own to break."""
+"""Two production nodes behind nginx, a worker, and a separate PostgreSQL to break."""
 
 import os
 import random
@@ -22,7 +22,7 @@ IS_ROOT = os.geteuid() == 0
 RATES = ("SIGNIN_RATE_ACCOUNT_NETWORK", "SIGNIN_RATE_ACCOUNT", "SIGNIN_RATE_NETWORK")
 RATES += ("PASSWORD_RATE_ACCOUNT", "REAUTHENTICATION_RATE_ACCOUNT")
 RATES += ("SIGNUP_RATE_NETWORK", "MAIL_RATE_NETWORK", "MAIL_RATE_ACCOUNT")
-# What takes its time: connections few enough to use up, a log of writes small enough to fill.
+# Few connections, to use them up; a small log of writes, to fill it.
 POSTGRESQL = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "60",
@@ -32,7 +32,7 @@ POSTGRESQL = {
 
 
 def lasting_port() -> int:
-    """Return a port that nobody is given while the database is down: those begin at 32768."""
+    """Return a port below 32768, which no other program gets while the database is down."""
     while True:
         with socket.socket() as free, suppress(OSError):
             port = random.randrange(20000, 30000)
@@ -55,7 +55,7 @@ def signal_all(pid: int, number: int) -> None:
 
 
 class PostgreSQL:
-    """A cluster on a disk of 400 MB of its own (root only), made anew for the tests."""
+    """A cluster on its own disk of 400 MB (root only), made for the tests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.data, self.port = folder, folder / "data", lasting_port()
@@ -174,7 +174,7 @@ class Cluster:
             "EMAIL_URL": f"file://{self.mails}",
             "EMAIL_FROM": "accounts@example.com",
             "EMAIL_VERIFICATION": "none",
-            "HASHING_WAIT_SECONDS": "300",  # Nobody is told 503 for another reason than the fault.
+            "HASHING_WAIT_SECONDS": "300",  # Only the fault causes a 503.
             "DATABASE_URL": self.database.url,
         }
         self.manage("migrate", "--verbosity", "0")

@@ -15,7 +15,7 @@ def cluster(tmp_path_factory):
     missing = [tool for tool in ("nginx", "pg_config", "setpriv") if not shutil.which(tool)]
     assert not missing, f"{missing} are needed (on Debian: nginx, postgresql)"
     folder = tmp_path_factory.mktemp("cluster")
-    for parent in [folder, *folder.parents][:3]:  # PostgreSQL runs as somebody else.
+    for parent in [folder, *folder.parents][:3]:  # PostgreSQL runs as another user.
         parent.chmod(0o755)
     cluster = Cluster(folder)
     yield cluster

@@ -1,4 +1,4 @@
-"""People who use the service all the time, and remember every answer that they were given."""
+"""People who use the service all the time and remember every answer."""
 
 import json
 import random
@@ -20,7 +20,7 @@ UNSURE = None  # Whether it was done: the answer was lost, or told of trouble.
 
 @dataclass
 class Person:
-    """What a person knows for sure. One who is not sure of something does nothing more."""
+    """What a person knows for sure; an unsure person does nothing more."""
 
     email: str
     password: str = PASSWORD
@@ -37,7 +37,7 @@ class Person:
 
 
 class Client(Thread):
-    """A thread with a connection of its own, which brings up people and lets them act."""
+    """A thread with its own connection that creates people and lets them act."""
 
     def __init__(self, number: int, nginx: Nginx, stop: Event | None = None) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""What breaks is told as a 503, and nothing that was acknowledged is lost or comes back to life."""
+"""A fault is a 503, and nothing acknowledged is lost or comes back to life."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ def hang_database(cluster: Cluster) -> None:
 
 
 def hold_every_connection(cluster: Cluster) -> None:
-    """Take what the nodes have, and keep it."""
+    """Take the database connections of the nodes and hold them."""
     held: list[psycopg.Connection] = []
     end = time.monotonic() + DURING
     url = cluster.database.url
@@ -144,7 +144,7 @@ def test_nothing_acknowledged_is_lost(cluster, tell, fault, allowed):
 
 
 def wait_until_well(cluster: Cluster) -> Person:
-    """Return when each node answers members again, and a new person can sign up."""
+    """Wait until each node answers members; return the new person who proved it."""
     probe = Client(99, cluster.nginx)
     while True:
         probe.sign_up()

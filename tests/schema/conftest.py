@@ -1,4 +1,4 @@
-"""A server of its own on the tests' database, and people who each send one request."""
+"""A separate server on the tests' database, and people who each send one request."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Somebody who sends one request, and knows what it takes to be let in."""
+"""A person who sends one request and knows what makes it succeed."""
 
 import secrets
 from datetime import timedelta
@@ -29,7 +29,7 @@ def fresh_address() -> str:
 
 
 def is_good(password: str) -> bool:
-    """Return whether the policy takes it: no schema can say which passwords are too common."""
+    """Return whether the policy accepts it; no schema can say which passwords are too common."""
     try:
         validate_password(password)
     except ValidationError:
@@ -38,7 +38,7 @@ def is_good(password: str) -> bool:
 
 
 class Person:
-    """A new account with a session; whatever happens to it, no other request is concerned."""
+    """A new account with a session, used by one request only."""
 
     def __init__(self) -> None:
         self.user = User.objects.create(email=fresh_address(), password=hashed_password())
@@ -50,7 +50,7 @@ class Person:
         return {"Authorization": f"Bearer {self.tokens.access_token}"}
 
     def link(self, purpose: Purpose) -> Secrets:
-        """Return what a mail in the mailbox says: the token of its link, and its code."""
+        """Return the token of the link and the code in the mail."""
         is_own = purpose in (Purpose.VERIFY, Purpose.RESET)
         link = Link.objects.create(
             user=self.user,
@@ -61,7 +61,7 @@ class Person:
         return link.renew()
 
     def truth(self, action: str, name: str, value: Any) -> Any:
-        """Return what a member of the body has to be, so that what it asks for can be done.
+        """Return the value that lets this member of the body succeed.
 
         It is the value that was made up for it, unless that needs what no schema says.
         """

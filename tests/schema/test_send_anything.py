@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is one that the schema names, and right for what was sent."""
+"""Every request gets an answer that the schema names and that fits the request."""
 
 import copy
 from typing import Any
@@ -25,14 +25,14 @@ CONFIG = {
 }
 
 
-# Hypothesis has e-mails too, a hundred times slower, at domains that no mailbox is at.
+# Hypothesis makes email addresses too, a hundred times slower, at domains without mailboxes.
 LOCAL_PART = st.text("!#$%&'*+-/=?^_`{|}~0123456789abcxyzABCXYZ", min_size=1, max_size=16)
 DOMAIN = st.sampled_from(["example.com", "mail.example.org", "example.co.uk"])
 schemathesis.openapi.format("email", st.builds("{}@{}".format, LOCAL_PART, DOMAIN))
 
 
 def load(accepted: list[str], **generation: bool) -> Any:
-    """Return the schema; what it takes has to be answered with one of these statuses."""
+    """Return the schema; valid requests must get one of these statuses."""
     checks = {"positive_data_acceptance": {"expected-statuses": accepted}}
     generation = {**CONFIG["generation"], **generation}
     config = {**CONFIG, "checks": checks, "generation": generation}
@@ -43,7 +43,7 @@ def load(accepted: list[str], **generation: bool) -> Any:
 
 @schemathesis.check
 def is_documented(ctx: Any, response: Any, case: Any) -> None:
-    """Hold the answer to the schema as all other tests do: no member that it does not name."""
+    """Hold the answer to the schema as all other tests do: no undocumented member."""
     request, headers = response.request, {n: v[0] for n, v in response.headers.items()}
     contract.assert_documented(
         request.method,
@@ -56,7 +56,7 @@ def is_documented(ctx: Any, response: Any, case: Any) -> None:
 
 # Strangers send tokens that were never issued, and NUL, which no text may hold.
 strangers = load(["2xx", "400", "401", "403", "404"])
-# Whatever members send, with the right tokens and passwords, has to be taken.
+# Every valid request of a member with the right token and password has to be accepted.
 members = load(["2xx"], **{"allow-x00": False, "with-security-parameters": False})
 
 
@@ -74,7 +74,7 @@ def test_members_are_answered_as_the_schema_says(case, server):
 
 
 def tell_the_truth(case: Any, person: Person) -> None:
-    """Let what the schema cannot know be right: passwords, tokens, ids, addresses not taken."""
+    """Put in what the schema cannot know: right passwords, tokens, ids, free email addresses."""
     if "id" in case.path_parameters:
         case.path_parameters = {"id": person.session_id}
     if isinstance(case.body, dict):

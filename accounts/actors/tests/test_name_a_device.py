@@ -25,7 +25,7 @@ VOCABULARY = devices.BROWSERS | devices.SYSTEMS
 
 @pytest.fixture
 def no_parser(monkeypatch):
-    """Let whatever calls the parser fail, and what was named before be forgotten."""
+    """Make every call of the parser fail, and clear the remembered names."""
     devices.name.cache_clear()
 
     def parser():
@@ -58,7 +58,7 @@ def test_no_word_of_ours_is_more_than_a_name():
         assert " on " not in word
 
 
-# What a user agent is made of, so that patterns match: also where a family is what stands there.
+# Parts of a user agent that match patterns, including those that copy the family from it.
 TOKENS = st.sampled_from(
     [
         "Mozilla/5.0",

@@ -1,4 +1,4 @@
-"""What is wrong with a sign-up is told, all at once, and no account is made."""
+"""A sign-up with mistakes names all of them at once and makes no account."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A person who signs in with the token that the device has gets another session in its place."""
+"""A sign-in with the token of an existing session replaces that session."""
 
 import pytest
 

@@ -23,7 +23,7 @@ def others(sign_in):
 
 @pytest.fixture
 def stranger(db):
-    """Somebody else's live session."""
+    """Another person's live session."""
     other = User.objects.create_user("other@example.com", "testpassword123")
     now = timezone.now()
     return Session.objects.create(
@@ -157,7 +157,7 @@ def test_without_any_token_there_is_nothing_to_end(client, member):
 
 @pytest.mark.parametrize("scope", ["others", "global"])
 def test_the_token_of_an_ended_session_ends_no_other(client, member, others, scope):
-    """Somebody else may hold it: that is why it was ended."""
+    """A thief may hold it: that may be why it was ended."""
     member.post(URL, {})
 
     for caller, body in (

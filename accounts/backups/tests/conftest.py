@@ -1,4 +1,4 @@
-"""Databases of their own, as an operator has them, and commands in processes of their own."""
+"""Separate databases like an operator's, and commands in separate processes."""
 
 import os
 import resource
@@ -19,7 +19,7 @@ from accounts.conftest import Node, postgresql_url
 ROOT = Path(__file__).parent.parent.parent.parent
 KEPT = {"PATH", "COVERAGE_PROCESS_CONFIG"}  # All that the processes see of ours.
 PASSWORD = "securepassword123"
-# Two people who are signed in, with a link in a mail that waits each, and one in the admin.
+# Two signed-in people, each with a link in a queued mail, and one in the admin.
 PEOPLE = f"""
 import django
 django.setup()
@@ -37,7 +37,7 @@ Browser().force_login(User.objects.create_superuser("root@example.com", "{PASSWO
 
 
 class Place:
-    """A database of its own, empty at first."""
+    """A separate database, empty at first."""
 
     def __init__(self, url: str) -> None:
         self.environment = {
@@ -55,7 +55,7 @@ class Place:
         )
 
     def run(self, *arguments: str, answer: str = "", **options: Any) -> tuple[int, str, str]:
-        """Run a command of manage.py, and return its status and what it printed and said."""
+        """Run a command of manage.py and return its status, standard output and errors."""
         return self.end(self.start("manage.py", *arguments, **options), answer)
 
     def end(self, process: subprocess.Popen[str], answer: str = "") -> tuple[int, str, str]:
@@ -105,7 +105,7 @@ class SQLite(Place):
             file.unlink()
 
     def close(self) -> None:
-        """The folder is the test's own."""
+        """Each test has its own folder."""
 
 
 class PostgreSQL(Place):
@@ -141,7 +141,7 @@ def new_place(folder: Path) -> Any:
 
 @pytest.fixture
 def make_place(tmp_path):
-    """Make empty databases, of the kind that the tests run on."""
+    """Make empty databases of the kind the tests run on."""
     made: list[Any] = []
 
     def make_place() -> Any:
@@ -160,13 +160,13 @@ def place(make_place):
 
 @pytest.fixture
 def full_disk(place):
-    """Return what lets no file of a process grow beyond some kilobytes."""
+    """Return a function that limits the files of a process to some kilobytes."""
     place.environment.pop("COVERAGE_PROCESS_CONFIG", None)  # That writes a file as well.
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
 
 class Snapshot(NamedTuple):
-    """A backup, and all that was in its database."""
+    """A backup and the content of its database."""
 
     file: Path
     rows: dict[str, list[Any]]
@@ -184,7 +184,7 @@ def snapshot(tmp_path_factory):
 
 @pytest.fixture
 def serve(tmp_path):
-    """Start servers on a place, which put their mails into the folder ``mails``."""
+    """Start servers on a place; they write their mails to the folder ``mails``."""
     nodes: list[Node] = []
 
     def serve(place: Place) -> Node:

@@ -52,7 +52,7 @@ def test_a_backup_is_private_whole_and_named_by_its_instant(place, tmp_path):
 
 
 def test_a_backup_holds_no_cookie_of_the_admin(snapshot):
-    """Its key is stored as it is, and would open the admin for hours."""
+    """Its key is stored in the clear and would open the admin for hours."""
     ((key, *_),) = snapshot.rows["django_session"]
     content = snapshot.file.read_bytes()
     if snapshot.file.suffix == ".dump":
@@ -90,7 +90,7 @@ MADE = "SELECT details FROM events WHERE name = 'backup_made' ORDER BY id"
 
 
 def made(place) -> list[dict]:
-    """Return the details of each backup that the database knows of."""
+    """Return the details of each backup recorded in the database."""
     return [json.loads(row) if isinstance(row, str) else row for row in place.column(MADE)]
 
 
@@ -106,7 +106,7 @@ def test_a_backup_is_recorded_in_what_was_backed_up(place, tmp_path):
     assert made(place) == [{"by": "command", "backup": file.name}, {"by": "command"}]
     assert listed(tmp_path / "backups") == [file.name]
     place.restore(file)
-    assert made(place) == []  # Of what came after the backup the restored database knows nothing.
+    assert made(place) == []  # The restored database knows nothing later than the backup.
 
 
 def test_a_backup_that_failed_is_not_recorded(place, full_disk, tmp_path):

@@ -33,7 +33,7 @@ def reset(node, token: str, password: str) -> int:
 
 
 def asked_for_a_link(node, mails, name: str) -> str:
-    """Return the token that is mailed to somebody who forgot the password."""
+    """Return the token mailed to a person who forgot the password."""
     node.post(f"{API}/auth/forgot-password", {"email": f"{name}@example.com"})
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The move from SQLite to PostgreSQL, by the commands that docs/deploy.md names."""
+"""The move from SQLite to PostgreSQL, with the commands of docs/deploy.md."""
 
 import json
 import re
@@ -26,7 +26,7 @@ COMMANDS = [
     shlex.split(command)
     for command in re.findall(r"manage\.py (.+) &&", DOCUMENTED.replace("\\\n", ""))
 ]
-# A group that may change accounts, a member of it who may delete them too, an entry of the admin;
+# A group that may change accounts, a member who may also delete them, an entry of the admin;
 # and an attempt to send a mail.
 STAFF = """
 import django
@@ -71,7 +71,7 @@ def source(tmp_path):
 
 
 def run(place, name, folder):
-    """Run what is documented of one command of manage.py; return the last one's end."""
+    """Run the documented lines of one manage.py command; return the last status and errors."""
     status, said = -1, ""
     for command in COMMANDS:
         if command[0] == name:

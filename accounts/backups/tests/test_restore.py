@@ -1,4 +1,4 @@
-"""How an operator restores a backup: all of it or nothing, and nobody stays signed in."""
+"""How an operator restores a backup: all of it or nothing, and no one stays signed in."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ ENDED = {"sessions", "django_session", "links", "events"}
 
 
 def assert_restored(place, snapshot) -> None:
-    """Every row is as it was, except that nothing opens anything any more."""
+    """Every row is as it was, except that no token, link or cookie works any more."""
     rows = place.rows()
     assert {table: rows[table] for table in rows.keys() - ENDED} == {
         table: snapshot.rows[table] for table in snapshot.rows.keys() - ENDED

@@ -1,4 +1,4 @@
-"""A person who changes the address, and whose mail can be read."""
+"""A person who changes their email address, and whose mail can be read."""
 
 from datetime import timedelta
 
@@ -14,13 +14,13 @@ CONFIRM = "/api/v1/auth/confirm-email-change"
 
 @pytest.fixture
 def proven(user):
-    """Make the user's address one that was verified long ago."""
+    """Mark the user's email address as verified long ago."""
     User.objects.filter(pk=user.pk).update(email_verified_at=timezone.now() - timedelta(days=30))
 
 
 @pytest.fixture
 def mailed(deliver):
-    """Deliver, and return the token of the last link that was sent to an address."""
+    """Deliver, and return the token of the last link sent to an email address."""
 
     def mailed(email: str) -> str:
         links = [m for m in deliver() if m.to == [email] and "#token=" in m.body]
@@ -31,7 +31,7 @@ def mailed(deliver):
 
 @pytest.fixture
 def change(member, mailed):
-    """Change the address and return the answer of the confirmation."""
+    """Change the email address and return the answer to the confirmation."""
 
     def change(email: str):
         assert member.post(CHANGE, {"new_email": email}).status_code == 202

@@ -1,4 +1,4 @@
-"""A new address must be proven before it is the account's."""
+"""A new email address must be proven before it is the account's."""
 
 from datetime import timedelta
 from itertools import starmap
@@ -130,13 +130,13 @@ def test_a_link_of_another_purpose_changes_nothing(client, proven, mailed, chang
 
 @pytest.fixture
 def token(member, mailed):
-    """The token that was mailed to the address that the member wants."""
+    """The token mailed to the new email address."""
     member.post(CHANGE, {"new_email": "new@example.com"})
     return mailed("new@example.com")
 
 
 def test_a_victim_who_follows_the_link_keeps_the_email_address(client, token):
-    """A squatter asks for a victim's address, and the victim follows the link."""
+    """A squatter asks for a victim's email address, and the victim follows the link."""
     User.objects.create_user("victim@example.com", "testpassword123")
     alone = client.post(CONFIRM, {"token": token})
     assert (alone.status_code, alone.json()["code"]) == (403, "ownership_required")

@@ -1,4 +1,4 @@
-"""Staff have the last word: what they do voids what waits for a click, and both mailboxes know."""
+"""Staff have the last word: their changes void open links, and both mailboxes are told."""
 
 from io import StringIO
 

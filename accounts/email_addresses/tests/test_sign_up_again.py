@@ -1,4 +1,4 @@
-"""Of two people who sign up with one address, the reader of the mailbox gets the account."""
+"""If two people sign up with one email address, the reader of the mailbox gets the account."""
 
 import pytest
 from django.utils import timezone

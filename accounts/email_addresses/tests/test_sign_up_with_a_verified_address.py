@@ -1,4 +1,4 @@
-"""Where EMAIL_VERIFICATION is required, the mailbox decides, and no answer tells who has one."""
+"""With EMAIL_VERIFICATION=required, only the mailbox shows whether an account exists."""
 
 import pytest
 from django.contrib.auth import hashers

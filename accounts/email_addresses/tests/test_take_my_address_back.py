@@ -1,4 +1,4 @@
-"""The owner of the old address takes the account back, whatever a thief did meanwhile."""
+"""The owner of the old email address can take the account back after any act of a thief."""
 
 from datetime import timedelta
 
@@ -75,7 +75,7 @@ def test_a_link_to_undo_goes_only_to_an_address_verified_for_longer_than_it_live
 
 
 def test_the_thief_cannot_return_after_the_owner_recovered(client, sign_in, mailed, deliver):
-    """The owner goes back without the link: that counts as undoing, and puts everybody out."""
+    """Changing back without the link counts as undoing, and ends every session."""
     thief = sign_in()
     thief.post(CHANGE, {"new_email": "thief@example.com"})
     thief.post(CONFIRM, {"token": mailed("thief@example.com")})
@@ -138,7 +138,7 @@ def test_the_older_mailbox_sets_no_password_once_nothing_can_be_undone(client, c
 
 
 def test_an_address_that_came_back_can_be_taken_back_again(client, sign_in, mailed, change):
-    """It was verified for long enough before; a thief who returns must not find it new."""
+    """It was verified long enough before; a returning thief must not find it new."""
     change("thief@example.com")
     client.post(UNDO, {"token": mailed("test@example.com")})
     body = {"token": mailed("test@example.com"), "password": "testpassword123"}
@@ -185,7 +185,7 @@ def test_a_change_is_undone_within_a_week(client, change, mailed, days, status):
 
 
 def test_an_unverified_old_email_address_gets_nothing(client, change, deliver):
-    """It may be a stranger's, who would take the account with the link: one letter is enough."""
+    """A mistyped one may be a stranger's, and the link would give them the account."""
     User.objects.update(email_verified_at=None)
 
     assert change("new@example.com").status_code == 200

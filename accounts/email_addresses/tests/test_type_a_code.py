@@ -1,4 +1,4 @@
-"""The six digits of a mail do what its link does, where the person is signed in or signs in."""
+"""The six digits of a mail work like its link for a person who is signed in or signs in."""
 
 import re
 from datetime import timedelta
@@ -119,7 +119,7 @@ def test_a_new_mail_brings_a_new_code_and_voids_the_old_one(client, code, coded)
 
 
 def test_new_mails_do_not_allow_guessing_for_ever(client, code, coded, settings):
-    """A stranger who signed up with a victim's address has a session, and can ask for mails."""
+    """A stranger who signed up with a victim's email address can ask for mails."""
     settings.CODE_RATE_ACCOUNT = (7, timedelta(days=1))
     member = signed_in(client)
     for wrong in others(code)[:5]:
@@ -198,7 +198,7 @@ def test_a_new_address_is_confirmed_with_its_code(client, member, coded):
 
 
 def test_start_over_is_nothing_for_a_new_address(client, member, coded, deliver):
-    """A mistyped address is a stranger's, who would get the account with it."""
+    """A mistyped email address may be a stranger's, and the code would give them the account."""
     member.post(CHANGE, {"new_email": "new@example.com"})
     token = deliver()[-1].body.split("#token=")[1].split()[0]
 

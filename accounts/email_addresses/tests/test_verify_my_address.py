@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def token(client, test_user_data, deliver):
-    """The token that was mailed to somebody who has just signed up."""
+    """The token mailed to a person who has just signed up."""
     assert client.post(SIGNUP, test_user_data).status_code == 201
     (message,) = deliver()
     assert (message.to, message.subject) == (["test@example.com"], "Confirm your email address")
@@ -38,7 +38,7 @@ def token(client, test_user_data, deliver):
 
 @pytest.fixture
 def signed_up(client, token, test_user_data):
-    """A client that is signed in to the account that is not verified yet."""
+    """A client signed in to the unverified account."""
     credentials = {name: test_user_data[name] for name in ("email", "password")}
     answer = client.post(SIGNIN, credentials)
     assert answer.status_code == 200
@@ -89,7 +89,7 @@ def test_the_link_alone_changes_nothing_and_stays_good(client, signed_up, token)
 def test_a_stranger_who_signed_up_with_a_victims_email_address_loses_everything(
     client, token, test_user_data, deliver, has_signed_in
 ):
-    """Also a stranger who has never signed in: the password they chose must not stay."""
+    """Even a stranger who never signed in must not keep the password they chose."""
     if has_signed_in:
         client.post(SIGNIN, test_user_data)
 
@@ -195,7 +195,7 @@ def test_a_used_link_is_told_of_until_it_is_purged(client, token):
 
 
 def test_a_used_link_is_not_sent_again(client, token, deliver):
-    """The mail server may have taken a mail that it said it had not."""
+    """The mail server may have accepted a mail and reported a failure."""
     verify(client, token, current_password=PASSWORD)
     link = Link.objects.get()
 

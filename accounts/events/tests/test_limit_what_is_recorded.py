@@ -1,4 +1,4 @@
-"""However fast a member asks, the log grows slowly: over a limit is no change and no event."""
+"""However fast a member asks, the log grows slowly: above the limit nothing changes."""
 
 from collections import Counter
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What cannot be recorded does not happen."""
+"""A change that cannot be recorded does not happen."""
 
 from contextlib import contextmanager
 

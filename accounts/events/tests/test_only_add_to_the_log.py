@@ -1,4 +1,4 @@
-"""The service under a role of PostgreSQL that adds to the audit log and changes nothing in it."""
+"""The service's PostgreSQL role may add to the audit log and change nothing in it."""
 
 import os
 from datetime import timedelta
@@ -33,7 +33,7 @@ def become(role: str) -> None:
 
 
 def separate() -> None:
-    """Do what docs/deploy.md says, as the administrator of the database."""
+    """Follow docs/deploy.md as the administrator of the database."""
     script = SCRIPT.read_text().replace('"accounts-owner"', f'"{OWNER}"')
     assert script.count("BEGIN;") == script.count("COMMIT;") == 1
     script = script.replace("BEGIN;", "").replace("COMMIT;", "")
@@ -42,7 +42,7 @@ def separate() -> None:
 
 @pytest.fixture
 def roles(db):
-    """Begin where an installation does: one role owns everything and serves."""
+    """Start like an installation: one role owns everything and serves."""
     execute(f"CREATE ROLE {SERVICE}")
     execute(f'CREATE ROLE "{OWNER}"')
     for table in connection.introspection.table_names():

@@ -1,4 +1,4 @@
-"""Each act leaves its event: who, from where, and nothing secret."""
+"""Each action records an event: the person, the origin, and nothing secret."""
 
 import re
 from io import StringIO

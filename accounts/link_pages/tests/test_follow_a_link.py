@@ -1,4 +1,4 @@
-"""The pages that the links in mails lead to where a team has no frontend."""
+"""The pages behind the links in mails, for teams without a frontend."""
 
 import re
 from datetime import timedelta
@@ -149,7 +149,7 @@ def test_a_foreign_site_cannot_send_a_form(token, user):
 
 @pytest.fixture
 def verification(client, deliver):
-    """The token that was mailed to somebody who signed up, and has a session."""
+    """The token mailed to a person who signed up and has a session."""
     person = {"email": "ana@example.com", "password": "securepassword123"}
     client.post("/api/v1/auth/signup", person)
     client.post("/api/v1/auth/signin", person)
@@ -221,7 +221,7 @@ def test_an_address_is_changed_and_brought_back(browser, member, deliver):
     opened = open_link(browser, "confirm-email-change", form["token"]).content.decode()
     assert "<dt>New address</dt><dd>new@example.com</dd>" in opened
     assert "<dt>Present address</dt><dd>t•••@example.com</dd>" in opened
-    assert "test@example.com" not in opened  # A mistyped address is a stranger's.
+    assert "test@example.com" not in opened  # A mistyped email address may be a stranger's.
     for wrong in ({}, {"current_password": ""}, {"current_password": "wrong"}):
         page = browser.post("/account/confirm-email-change", form | wrong)
         assert page.status_code == 400

@@ -1,4 +1,4 @@
-"""To open a link says whose account it is about, and changes nothing."""
+"""Opening a link shows the account it is about and changes nothing."""
 
 import re
 
@@ -19,7 +19,7 @@ def text(page) -> str:
 
 
 def open_link(browser, name: str, token: str):
-    """Do what the script does when the page has come."""
+    """Do what the page's script does after loading."""
     return browser.post(f"/account/{name}", {"open": "yes", "token": token})
 
 
@@ -67,7 +67,7 @@ def test_a_wrong_link_leads_to_the_page_that_sends_another(browser, user):
 
 
 def unchanged() -> tuple:
-    """Return all that a link could change."""
+    """Return everything a link could change."""
     return (
         list(User.objects.order_by("pk").values()),
         list(Link.objects.order_by("pk").values()),

@@ -1,4 +1,4 @@
-"""The pages as people have them: in a browser, with its console and a phone's width."""
+"""The pages in a real browser, with its console and a phone's width."""
 
 import re
 from datetime import timedelta
@@ -21,7 +21,7 @@ pytestmark = NEEDS_A_BROWSER
 
 @pytest.fixture
 def mailed(settings):
-    """Send what is due, and return the token in the last link to that address."""
+    """Send due mail and return the token in the last link to that email address."""
 
     def mailed(email: str) -> str:
         call_command("worker", "--once")
@@ -84,7 +84,7 @@ def test_a_password_manager_finds_the_name_and_the_password(person, reset_link, 
 def test_a_newer_link_is_used_over_an_open_page_an_error_and_a_result(
     person, reset_link, client, user, mailed
 ):
-    """Only the fragment of the address changes, so that the browser loads nothing by itself."""
+    """Only the fragment of the URL changes, so the browser loads nothing by itself."""
 
     def newer() -> str:
         client.post("/api/v1/auth/forgot-password", {"email": user.email})

@@ -106,7 +106,7 @@ def test_around_an_ipv6_64_there_are_two(settings):
 
 
 def guess_for_2_hours(clock, email: str, peers: list[str]) -> int:
-    """Guess from each address whenever that is let through, and return how often it was."""
+    """Guess from each IP address whenever allowed, and return how many guesses were."""
     through = 0
     for _ in range(2 * 12):
         for peer in peers * 5:
@@ -181,14 +181,14 @@ def test_of_60_parallel_guesses_from_60_64s_37_are_compared(race, user):
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "2001:db8:1:2::1"])
 def test_more_limits_cost_a_sign_in_no_more_statements(clock, attempt, user, peer):
-    """Three networks of an IPv6 address are counted in the statement in which one is."""
+    """Three networks of an IPv6 address take one statement, like one network."""
 
     def statements(password: str) -> list[str]:
         with CaptureQueriesContext(connection) as queries:
             attempt(peer, password=password)
         return [query["sql"].split()[0] for query in queries if "counters" in query["sql"]]
 
-    # Looked at before it waits for a hash, and again when its turn has come.
+    # Checked before it waits for a hash, and again when its turn has come.
     assert statements(WRONG) == ["SELECT", "SELECT", "INSERT"]
     assert statements(RIGHT) == ["SELECT", "SELECT", "INSERT", "INSERT"]
 

@@ -1,4 +1,4 @@
-"""What a stolen access token of staff is good for: less than one of other people."""
+"""A stolen access token of staff can do less than one of other people."""
 
 from threading import Event as Signal
 from time import sleep

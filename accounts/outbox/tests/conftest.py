@@ -14,7 +14,7 @@ from accounts.outbox.sender import Sender
 
 
 class Server:
-    """A mail server on a port of its own, that can refuse at any step, hang, or be away.
+    """A mail server on its own port that can refuse at any step, hang, or be down.
 
     What it says instead of "250 OK" is in ``answers``, by the step of the dialogue.
     """
@@ -66,7 +66,7 @@ class Server:
 
 @pytest.fixture
 def server(settings):
-    """A running mail server, to which the service sends."""
+    """A running mail server that the service sends to."""
     server = Server()
     server.start()
     settings.EMAIL_BACKEND = f"{EmailBackend.__module__}.{EmailBackend.__name__}"
@@ -78,7 +78,7 @@ def server(settings):
 
 @pytest.fixture
 def refusing(server, settings, user):
-    """Send a notice to the user, and let the mail server refuse it at one of its steps."""
+    """Send a notice to the user that the mail server refuses at one of its steps."""
     settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "accounts", "secret"
 
     def refusing(step: str, answer: str) -> Mail:

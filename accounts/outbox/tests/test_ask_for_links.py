@@ -1,4 +1,4 @@
-"""How often anybody may ask for a link to an address, whosever it is."""
+"""How often anyone may ask for a link to an email address."""
 
 import pytest
 from django.core import mail

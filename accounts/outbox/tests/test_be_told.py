@@ -1,4 +1,4 @@
-"""People are told what happened to their account, in their language, at the stored address."""
+"""People get mail about changes of their account, in their language."""
 
 from itertools import pairwise
 
@@ -105,7 +105,7 @@ def test_the_failures_of_a_person_are_found_by_an_index(user):
 def test_every_change_is_told_unless_the_email_address_may_be_a_strangers(
     member, deliver, is_proven, told
 ):
-    """Who signs up with a victim's address cannot bury the mailbox under notices."""
+    """A sign-up with a victim's email address cannot flood the mailbox with notices."""
     User.objects.update(email_verified_at=timezone.now() if is_proven else None)
     passwords = ["testpassword123", *(f"newpassword{number}" for number in range(8))]
 

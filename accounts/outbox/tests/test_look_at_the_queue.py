@@ -1,4 +1,4 @@
-"""What staff see of the mails: why one did not go out, and no address; nothing to change."""
+"""Staff see why a mail was not sent, no email address, and nothing to change."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -142,7 +142,7 @@ def test_a_mail_has_a_title(refusing, superuser):
 
 
 def test_staff_who_could_view_tasks_can_view_mails_after_the_upgrade(staff, user, transactional_db):
-    """And what a failed attempt had stored of its recipient is gone."""
+    """The recipient that a failed attempt had stored is gone too."""
     flows.notify("password_changed", user, Actor())
     browser = staff()
     call_command("migrate", "accounts", "0006", verbosity=0)

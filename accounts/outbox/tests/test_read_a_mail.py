@@ -65,7 +65,7 @@ def test_each_language_has_words_of_its_own(template):
 
 
 def test_nothing_but_our_own_link_can_be_clicked():
-    """A new address that a stranger made up would be a link to their site, in a mail of ours."""
+    """A new email address that a stranger made up could be a link to their site in our mail."""
     email = "www.evil.example/https://evil.example/@evil.example"
     message = mail("email_changed", "en", "ana@example.com", url=LINK, email=email)
 
@@ -84,7 +84,7 @@ def test_text_typed_by_staff_is_escaped():
 
 
 def test_the_queue_of_an_earlier_version_speaks_in_our_words_too():
-    """There a task held whatever a client had called itself."""
+    """A task of an earlier version held the client's own words."""
     context = {"ip_address": None, "device": "Unlock it at https://evil.example/login on iOS"}
     message = mail("signin_from_new_network", "en", "ana@example.com", **context)
 

@@ -63,7 +63,7 @@ def test_four_workers_send_60_mails_once_each(server, user):
 
 @pytest.mark.postgresql
 def test_a_worker_that_is_killed_while_it_sends_loses_nothing(server, user):
-    """The server took the mail, and never said so: it comes again, rather than never."""
+    """The server accepted the mail and never said so: it is sent again rather than lost."""
     silent = socket.create_server(("127.0.0.1", 0))
     hanging = Server()
     hanging.port = silent.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A mail holds no word, link or address that a stranger chose."""
+"""A mail holds no word, link or email address that a stranger chose."""
 
 import re
 import unicodedata
@@ -53,7 +53,7 @@ ADDRESSES = st.none() | WORDS | st.ip_addresses().map(str)
 
 
 def foreign(text: str, own: list[str]) -> list[str]:
-    """Return what a program may take for a link or an address, apart from our own."""
+    """Return text that a program may take for a link or an email address, except our own."""
     for known in own:
         text = text.replace(known, " ")
     found = re.findall(r"\S*(?://|\w@\w|\w\.\w|www|mailto)\S*", text, re.IGNORECASE)

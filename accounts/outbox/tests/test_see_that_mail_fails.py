@@ -1,4 +1,4 @@
-"""What an operator sees of mail that does not go out, and no word of its recipient."""
+"""Operators see that mail fails, and nothing about its recipient."""
 
 import logging
 import re
@@ -28,7 +28,7 @@ REFUSALS = [
     ("RCPT", "552 5.2.2 mailbox full", State.FAILED),
     ("RCPT", "451 4.7.1 come back later", State.DELAYED),
     ("RCPT", "421 4.3.2 closing down", State.DELAYED),
-    # What is about ourselves, and an operator can mend.
+    # Errors about our own setup, which an operator can mend.
     ("RCPT", "554 5.7.1 Relay access denied", State.DELAYED),
     ("RCPT", "553 5.1.8 Sender address rejected", State.DELAYED),
     ("MAIL", "550 5.7.1 you may not send", State.DELAYED),
@@ -57,7 +57,7 @@ def metrics(client, settings):
 
 
 def doctor() -> tuple[bool, str]:
-    """Return whether the queue is well, and what the doctor says of it."""
+    """Return whether the queue is well, and the doctor's sentence about it."""
     said = StringIO()
     with suppress(CommandError):
         call_command("doctor", "--no-color", stdout=said)

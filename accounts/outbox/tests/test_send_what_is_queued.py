@@ -30,7 +30,7 @@ def send_due() -> None:
 
 
 def wait_no_longer() -> None:
-    """Let what waits for its next attempt be due now."""
+    """Make every waiting attempt due now."""
     DBTaskResult.objects.update(run_after=timezone.now())
 
 
@@ -186,7 +186,7 @@ def test_the_mail_of_a_killed_worker_is_sent_after_15_minutes(client, user, serv
 
 @pytest.mark.parametrize("other", ["has sent", "is sending"])
 def test_a_worker_that_was_replaced_changes_nothing(user, server, other):
-    """As after a worker that was stopped for a while, and woke up again."""
+    """A worker that was stopped for a while goes on with its old claim."""
     flows.notify("password_changed", user, Actor())
     mail = DBTaskResult.objects.get()
     mail.claim("stopped")
@@ -270,7 +270,7 @@ def test_a_mail_that_the_version_before_queued_goes_out(client, user, server):
     client.post(FORGOT, {"email": user.email}, headers={"User-Agent": "curl/8.0"})
     mail = DBTaskResult.objects.get()
     purpose, email, actor = mail.args_kwargs["args"]
-    mail.task_path = "accounts.mails.tasks.look_up"
+    mail.task_path = "accounts.outbox.tasks.look_up"
     mail.args_kwargs["args"] = [purpose, email, list(actor.values())]
     mail.save()
 

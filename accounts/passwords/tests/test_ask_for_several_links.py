@@ -1,4 +1,4 @@
-"""Several links to set one password: asking is free to anybody, so it voids nothing."""
+"""Several links to set one password: anyone may ask, so asking voids nothing."""
 
 import pytest
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ask(client, user, deliver):
-    """Ask for one more link, as anybody may, and return its token."""
+    """Ask for one more link, as anyone may, and return its token."""
 
     def ask(peer: str = "198.51.100.1") -> str:
         body = {"email": user.email}
@@ -33,7 +33,7 @@ def ask(client, user, deliver):
 
 @pytest.fixture
 def token(ask):
-    """The token of a link that the owner has asked for."""
+    """The token of a link the owner asked for."""
     return ask("127.0.0.1")
 
 

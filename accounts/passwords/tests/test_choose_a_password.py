@@ -1,4 +1,4 @@
-"""What people choose is refused where an attacker would try it first."""
+"""Passwords that an attacker would try first are refused."""
 
 import timeit
 

@@ -1,4 +1,4 @@
-"""The list of breached passwords: ours, and one that an operator makes."""
+"""The list of breached passwords: ours, and one an operator makes."""
 
 import io
 import string
@@ -48,7 +48,7 @@ def test_only_listed_passwords_are_found(tmp_path_factory, listed, others):
 
 
 def hashes(*passwords: str) -> str:
-    """Return the lines that Have I Been Pwned has for these passwords, in its order."""
+    """Return Have I Been Pwned's lines for these passwords, in its order."""
     digests = [breaches.sha1(password.encode()).hexdigest() for password in passwords]
     return "".join(f"{digest.upper()}:{len(digest)}\r\n" for digest in sorted(digests))
 

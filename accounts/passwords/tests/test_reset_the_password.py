@@ -1,4 +1,4 @@
-"""Somebody who forgot the password sets another one with a link in a mail."""
+"""A person who forgot the password sets another one with a link in a mail."""
 
 import re
 from datetime import timedelta
@@ -207,7 +207,7 @@ def test_an_invalid_token_is_refused(client, user, token):
     ("sent", "code"), [("x" * 43, "link_not_valid"), ("", "blank"), (7, "invalid")]
 )
 def test_every_mistake_is_named_at_once(client, token, user, sent, code):
-    """Without the link it is nobody's account, so a password like its address is like any."""
+    """Without a live link no account is known, so its email address excludes no password."""
     short, similar = (reset(client, sent, password) for password in ("short12", user.email))
 
     for answer, refused in ((short, [("password", "password_too_short")]), (similar, [])):
@@ -266,7 +266,7 @@ def test_of_16_parallel_uses_one_succeeds(race, client, token):
 
 @pytest.mark.postgresql
 def test_a_reset_beside_other_changes_never_waits_in_a_circle(race, client, user, deliver):
-    """Somebody resets, changes and signs in at once: nobody is told of trouble of ours."""
+    """A reset, a change and a sign-in at once cause no server error."""
     for _ in range(10):
         mail.outbox.clear()
         flows.set_by_staff(user, "testpassword123", Actor())

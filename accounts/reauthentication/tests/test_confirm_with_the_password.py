@@ -1,4 +1,4 @@
-"""The current password confirms a sensitive act, and may be wrong so often."""
+"""The current password confirms a sensitive change; wrong ones are limited."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def sign_in(client, password: str = RIGHT, peer: str = HOME) -> int:
 
 
 def guess(member, password: str = WRONG, peer: str = THIEF) -> int:
-    """Give the current password where it is needed for nothing else, and return the status."""
+    """Send the current password with a harmless change and return the status."""
     body = {"full_name": "Ana", "current_password": password}
     return member.patch(ME, body, REMOTE_ADDR=peer).status_code
 

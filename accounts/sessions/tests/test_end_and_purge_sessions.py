@@ -1,4 +1,4 @@
-"""What an operator does on the command line."""
+"""Operators end and purge sessions on the command line."""
 
 from datetime import timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""Where am I signed in, and how do I end that."""
+"""A member sees their sessions and ends them."""
 
 from datetime import timedelta
 

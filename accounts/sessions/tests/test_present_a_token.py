@@ -1,4 +1,4 @@
-"""Every request with a token: what opens the API, and what never does."""
+"""Which tokens the API accepts and which it refuses."""
 
 import base64
 import json
@@ -100,7 +100,7 @@ def test_an_odd_generation_is_refused(client, claims, generation):
 
 
 def raw(payload: object, header: object = None) -> str:
-    """Return a token with our signature over whatever was given."""
+    """Return a token with our signature over the given parts."""
     header = header or {"alg": "HS256", "typ": "JWT"}
     parts = [
         base64.urlsafe_b64encode(part if isinstance(part, bytes) else json.dumps(part).encode())
@@ -118,7 +118,7 @@ LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
 
 def spellings(token: str) -> list[str]:
-    """Return other texts in which Python finds the same signature over the same claims."""
+    """Return other spellings that Python decodes to the same signature and claims."""
     signed, _, signature = token.rpartition(".")
     last = LETTERS.index(signature[-1])
     # Of the six bits of the last letter two are no part of a signature of 32 bytes.

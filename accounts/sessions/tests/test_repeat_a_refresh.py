@@ -1,4 +1,4 @@
-"""A refresh token that comes again: a lost answer, a second tab, or a thief."""
+"""A repeated refresh token: a lost answer, a second tab, or a thief."""
 
 from datetime import timedelta
 

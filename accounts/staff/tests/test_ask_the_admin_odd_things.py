@@ -1,4 +1,4 @@
-"""No input whatsoever is an error of ours, in the admin neither."""
+"""No input in the admin causes a server error."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Who may do what in the admin: the tables of docs/security.md, played row by row."""
+"""Permissions in the admin: the tests try each row of the tables in docs/security.md."""
 
 from contextlib import suppress
 from typing import Any
@@ -17,7 +17,7 @@ from accounts.tests.tables import FIELDS, NEVER, names, routes, row_of, table
 from accounts.users.models import User
 
 pytestmark = pytest.mark.django_db
-# The columns of the admin's table after its first one: who has which permissions.
+# The admin table's columns after the first: the people and their permissions.
 ROLES: dict[str, tuple[str, ...]] = {
     "stranger": (),
     "member": (),
@@ -61,7 +61,7 @@ def admin_pages() -> list[str]:
 
 
 def address(page: str, objects: dict[str, Any]) -> str:
-    """Return where the page of the admin is; about the object of its model if it takes one."""
+    """Return the path of the admin page, for the object of its model if it needs one."""
     model = next((model for model in MODELS if f"_{model}_" in page), "")
     for arguments in ([objects[model].pk] if model else ["accounts"], []):
         with suppress(NoReverseMatch):
@@ -70,7 +70,7 @@ def address(page: str, objects: dict[str, Any]) -> str:
 
 
 def is_shown(browser: Client, page: str, objects: dict[str, Any]) -> bool:
-    """Return whether somebody sees the page and not the form to sign in, or a refusal."""
+    """Return whether the page is shown, and not the sign-in form or a refusal."""
     ask = browser.post if page == "logout" else browser.get
     answer = ask(address(page, objects), follow=True)
     assert answer.status_code in (200, 403, 404)

@@ -1,4 +1,4 @@
-"""How long a member of staff stays in the admin, and what ends that for good."""
+"""How long a staff session in the admin lasts, and how it ends for good."""
 
 from io import StringIO
 from threading import Event as Signal
@@ -63,7 +63,7 @@ def demote(superuser, user):
 
 
 def restore(superuser, user):
-    """Give the account back what it had, as staff would."""
+    """Restore the account's rights, as staff would."""
     form = form_of(superuser, page_of(user)) | {"is_active": "on", "is_staff": "on"}
     assert superuser.post(page_of(user), form).status_code == 302
 
@@ -149,7 +149,7 @@ def test_a_password_that_staff_set_ends_the_cookies_of_its_owner(superuser, help
 
 
 def use(browser, user) -> int:
-    """Do what shows a message, for which Django stores the session anew."""
+    """Show a message, for which Django saves the session again."""
     User.objects.filter(pk=user.pk).update(is_active=False)
     status: int = act(browser, "approve", user).status_code
     return status
@@ -202,7 +202,7 @@ def test_changing_the_password_extends_no_admin_session(user):
         assert not is_in(browser)
 
 
-# Who signs in while it ends.
+# A sign-in while the session ends.
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_session_ended_during_a_request_is_not_stored_again(helper, user):
 
 @pytest.mark.postgresql
 def test_a_session_that_is_stored_beside_a_deactivation_never_outlives_it(race, user):
-    """In either order: the second one waits for the row, and finds what the first did."""
+    """In either order the second one waits for the row and sees the first one's change."""
     User.objects.update(is_staff=True)
     staff = User.objects.get()
 

@@ -1,4 +1,4 @@
-"""How staff find somebody among many."""
+"""How staff find a person among many."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people(superuser):
-    """Make people, and return their addresses."""
+    """Make people and return their email addresses."""
 
     def people(*emails: str) -> list[str]:
         User.objects.bulk_create(User(email=email) for email in emails)

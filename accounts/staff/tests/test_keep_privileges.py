@@ -1,4 +1,4 @@
-"""What staff must not do in the admin."""
+"""Staff cannot raise their privileges in the admin."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

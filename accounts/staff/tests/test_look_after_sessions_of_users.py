@@ -112,7 +112,7 @@ def test_staff_who_may_only_view_see_no_checkbox(staff, member, user):
 
 @pytest.fixture
 def sign_in_on(user):
-    """Give the user that many live sessions, the first one used last."""
+    """Give the user this many live sessions, the first one used last."""
 
     def sign_in_on(number: int) -> list[Session]:
         now = timezone.now()

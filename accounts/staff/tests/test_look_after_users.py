@@ -1,4 +1,4 @@
-"""What staff do in the admin, and what they must not."""
+"""Staff manage users in the admin, within their permissions."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What staff see of the audit log, and that they only see it."""
+"""Staff may read the audit log and change nothing in it."""
 
 from datetime import timedelta
 from io import StringIO
@@ -131,7 +131,7 @@ def test_events_are_purged_after_400_days(event):
 
 @pytest.fixture
 def auditor(db):
-    """A browser of staff who may read the log and are no superuser."""
+    """A browser of a staff member who may read the log and is no superuser."""
     person = User.objects.create_user("auditor@example.com", "securepassword123", is_staff=True)
     person.user_permissions.set(Permission.objects.filter(codename="view_event"))
     return sign_in_as(person)

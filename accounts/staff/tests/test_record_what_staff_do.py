@@ -1,4 +1,4 @@
-"""What staff do leaves its event, with who it was."""
+"""Each action of staff records an event that names them."""
 
 import pytest
 from django.contrib.auth.models import Group

@@ -21,11 +21,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def attempt(client):
-    """Try to sign in from an address, and return the status."""
+    """Try to sign in from an IP address and return the status."""
 
     def attempt(
         email="test@example.com",
-        password="wrongpassword123",  # noqa: S107 (nobody's)
+        password="wrongpassword123",  # noqa: S107 (of no account)
         peer="192.0.2.1",
     ):
         body = {"email": email, "password": password}

@@ -1,4 +1,4 @@
-"""What pretends to be ours leaves one row an hour for each network, and no flood writes more."""
+"""Forgeries record one row an hour for each network, even in a flood."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def forged(token: str, key: str = "k" * 64, algorithm: str = "HS256") -> str:
-    """Return the token as another one would sign it who has seen its claims."""
+    """Return the token with the same claims, signed with another key."""
     return jwt.encode(jwt.decode(token, options={"verify_signature": False}), key, algorithm)
 
 

@@ -44,7 +44,7 @@ def every_place_taken(pool: HashingPool):
 
 @pytest.fixture
 def one_place(monkeypatch):
-    """Give the hashers a pool of one thread that nobody waits for."""
+    """Give the hashers a pool of one thread and no patience."""
     pool = HashingPool(threads=1, patience=0)
     monkeypatch.setattr(hashing_pool, "pool", pool)
     return pool
@@ -155,7 +155,7 @@ from accounts.users.hashing_pool import pool
 from threading import get_ident
 
 parent = pool.run(get_ident)
-pool.running = pool.size  # Somebody is hashing while the process forks.
+pool.running = pool.size  # One thread hashes while the process forks.
 pool.lock.acquire()
 child = os.fork()
 if child == 0:

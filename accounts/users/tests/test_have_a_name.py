@@ -1,4 +1,4 @@
-"""What a name may hold, wherever one is given."""
+"""Which names are accepted, wherever one is given."""
 
 import pytest
 from django.core.exceptions import ValidationError

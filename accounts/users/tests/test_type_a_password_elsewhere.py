@@ -1,4 +1,4 @@
-"""A password is the same on every keyboard, whichever form of Unicode that one sends."""
+"""A password is the same on every keyboard, whichever Unicode form it sends."""
 
 import time
 from unicodedata import normalize

@@ -1,4 +1,4 @@
-"""Who waits for a hash, in which order, and who is refused instead."""
+"""Which requests wait for a hash, in which order, and which are refused."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
