@@ -59,7 +59,7 @@ def hold_every_connection(cluster: Cluster) -> None:
         connection.close()
 
 
-def let_nobody_write(cluster: Cluster) -> None:
+def refuse_writes(cluster: Cluster) -> None:
     reload = "SELECT pg_reload_conf()"
     cluster.database.execute("ALTER SYSTEM SET default_transaction_read_only = on", reload)
     time.sleep(DURING)
@@ -108,7 +108,7 @@ FAULTS: list[tuple[Callable[[Cluster], None], int | None]] = [
     (kill_database, None),
     (hang_database, None),
     (hold_every_connection, None),
-    (let_nobody_write, None),
+    (refuse_writes, None),
     (fill_the_disk, None),
     (kill_a_worker, IN_FLIGHT),
     (kill_a_node, 2 * IN_FLIGHT),
