@@ -21,6 +21,7 @@ RANDOM = "at least 32 random characters, like those of `openssl rand -hex 32`,"
 ENVIRONMENT = env.str(
     "ENVIRONMENT", "development", validate=check.OneOf(["development", "production"])
 )
+IS_PRODUCTION = ENVIRONMENT == "production"
 SITE_NAME = env.site_name("SITE_NAME", "Lazy Rabbit")
 DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
@@ -28,7 +29,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
 # What common frontends are served at on a laptop; in production an origin has to be named.
 BACKEND_CORS_ORIGINS = env.origins(
-    "BACKEND_CORS_ORIGINS", "[]" if ENVIRONMENT == "production" else '["http://localhost:5173"]'
+    "BACKEND_CORS_ORIGINS", "[]" if IS_PRODUCTION else '["http://localhost:5173"]'
 )
 
 # Who watches it.
@@ -100,7 +101,7 @@ def mistakes() -> list[str]:
         env.seal()
     except EnvValidationError as error:
         wrong = dict(error.error_messages)  # type: ignore[arg-type]
-    if ENVIRONMENT == "production":
+    if IS_PRODUCTION:
         wrong = {**unsafe(), **wrong}
     # A file that cannot be read says all; what is wrong with its content is told by its name.
     wrong = {name: wrong[name] for name in wrong if f"{name}_FILE" not in wrong}

@@ -1,22 +1,20 @@
 """Django's settings, one block per concern; what an operator may set is in ``options``."""
 
 import hmac
-import os
 import secrets
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 from corsheaders.defaults import default_headers
 
-from lazyrabbit import databases, logging
-from lazyrabbit.options import *
+from lazyrabbit import capacity, databases, logging, options
+from lazyrabbit.options import *  # Each option is a setting too: a limit is read by its name.
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # On a laptop a key of its own for each process will do; `make run` writes a lasting one.
-SECRET_KEY = SECRET_KEY or secrets.token_urlsafe(64)
-ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+SECRET_KEY = options.SECRET_KEY or secrets.token_urlsafe(64)
+ALLOWED_HOSTS = options.ALLOWED_HOSTS or ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
     "django_tasks",
@@ -60,7 +58,7 @@ APPEND_SLASH = False  # Both spellings of an API path work, without a redirect.
 CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 
 # HTTPS, and cookies that nothing but this host over HTTPS sets (RFC 6265bis, section 4.1.3.2).
-IS_PRODUCTION = ENVIRONMENT == "production"
+IS_PRODUCTION = options.IS_PRODUCTION
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
@@ -90,13 +88,20 @@ TEMPLATES = [
 
 # Mail waits in the database, in the transaction that it tells about, for ``manage.py worker``.
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
-globals().update(EMAIL_URL)  # EMAIL_BACKEND, EMAIL_HOST and so on, as Django names them.
+EMAIL_BACKEND = options.EMAIL_URL["EMAIL_BACKEND"]
+EMAIL_HOST = options.EMAIL_URL["EMAIL_HOST"]
+EMAIL_PORT = options.EMAIL_URL["EMAIL_PORT"]
+EMAIL_HOST_USER = options.EMAIL_URL["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = options.EMAIL_URL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_SSL = options.EMAIL_URL["EMAIL_USE_SSL"]
+EMAIL_USE_TLS = options.EMAIL_URL["EMAIL_USE_TLS"]
+EMAIL_FILE_PATH = options.EMAIL_URL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 60  # Seconds for each answer of the mail server: some look for spam meanwhile.
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = options.EMAIL_FROM
 # Without a frontend, links lead to pages of our own; never to wherever a request says it came.
 HOST = ALLOWED_HOSTS[0].lstrip(".")
-ORIGIN = f"https://{HOST}" if IS_PRODUCTION else f"http://127.0.0.1:{PORT}"
-LINK_URL = FRONTEND_URL or f"{ORIGIN}/account"
+ORIGIN = f"https://{HOST}" if IS_PRODUCTION else f"http://127.0.0.1:{options.PORT}"
+LINK_URL = options.FRONTEND_URL or f"{ORIGIN}/account"
 
 # Languages and time. The API speaks English; mails and pages what their readers like best.
 LANGUAGE_CODE = "en"
@@ -106,15 +111,13 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # The processes of a node, and in each the threads that answer requests.
-CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-WORKERS = CORES if IS_PRODUCTION else 1
-# Most of them wait for a hash in a crowd of sign-ins, which costs little; so many never do.
-THREADS, READING_THREADS = 256, 64
+CORES, WORKERS, THREADS = capacity.CORES, capacity.WORKERS, capacity.THREADS
+READING_THREADS = 64  # So many threads never wait for a hash, whatever the crowd of sign-ins.
 
 # The database, with so many connections for the threads of a worker to share.
 # ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
 CONNECTIONS = 5
-DATABASES = {"default": databases.bounded(DATABASE)}
+DATABASES = {"default": databases.bounded(options.DATABASE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Users and their passwords.
@@ -138,11 +141,11 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {
         "NAME": "accounts.passwords.policy.PredictablePasswordValidator",
-        "OPTIONS": {"site_name": SITE_NAME},
+        "OPTIONS": {"site_name": options.SITE_NAME},
     },
     {
         "NAME": "accounts.passwords.policy.BreachedPasswordValidator",
-        "OPTIONS": {"file": BREACHED_PASSWORDS},
+        "OPTIONS": {"file": options.BREACHED_PASSWORDS},
     },
 ]
 
@@ -153,16 +156,16 @@ def token_key(secret_key: str) -> str:
 
 
 # Tokens. What an older key has signed is good still; see sessions/tokens.py.
-TOKEN_KEY_FALLBACKS = [token_key(key) for key in SECRET_KEY_FALLBACKS]
+TOKEN_KEY_FALLBACKS = [token_key(key) for key in options.SECRET_KEY_FALLBACKS]
 SIMPLE_JWT = {
-    "ALGORITHM": ALGORITHM,
-    "SIGNING_KEY": JWT_SIGNING_KEY or token_key(SECRET_KEY),
+    "ALGORITHM": options.ALGORITHM,
+    "SIGNING_KEY": options.JWT_SIGNING_KEY or token_key(SECRET_KEY),
     "ISSUER": "lazyrabbit",
     "AUDIENCE": "lazyrabbit",
     "LEEWAY": timedelta(seconds=10),
     "USER_ID_CLAIM": "sub",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=ACCESS_TOKEN_EXPIRE_MINUTES),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=REFRESH_TOKEN_EXPIRE_DAYS),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=options.ACCESS_TOKEN_EXPIRE_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=options.REFRESH_TOKEN_EXPIRE_DAYS),
 }
 
 # The API: JSON in, JSON out.
@@ -185,7 +188,7 @@ DRF_STANDARDIZED_ERRORS = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
 }
 CORS_URLS_REGEX = r"^/api/"
-CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in BACKEND_CORS_ORIGINS]
+CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in options.BACKEND_CORS_ORIGINS]
 CORS_ALLOW_CREDENTIALS = True
 # What Sentry, OpenTelemetry (W3C Trace Context, Baggage) and common clients add to every request:
 # each would fail in the preflight.
@@ -198,7 +201,7 @@ CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
 
 # Documentation and static files, served by this process from the packages they came in.
 SPECTACULAR_SETTINGS = {
-    "TITLE": f"{SITE_NAME} accounts",
+    "TITLE": f"{options.SITE_NAME} accounts",
     "DESCRIPTION": "Sign up, sign in, and look after your account and its sessions.",
     "VERSION": "1.0.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
