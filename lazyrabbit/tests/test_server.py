@@ -255,3 +255,17 @@ def test_it_stops_when_it_is_asked_to(start, port):
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(timeout=30) == 0
+
+
+def test_a_reloaded_worker_reads_the_settings_anew():
+    """A worker is forked: it would inherit what the server itself has imported."""
+    code = "import sys, lazyrabbit.gunicorn; print('lazyrabbit.settings' in sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHON_DOTENV_DISABLED": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert loaded.stdout == "False\n"
