@@ -47,10 +47,7 @@ checker = ThreadPoolExecutor(1, "ready")
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if this node should be sent requests, else 503, within a second.
-
-    Mail in trouble is told and is no reason for a 503: it would take every node out at once.
-    """
+    """Answer 200 if this node should be sent requests, else 503, within a second."""
     found = examine()
     is_ready = should_serve(found)
     status = "ready" if is_ready else "not ready"
@@ -60,11 +57,12 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def should_serve(found: dict[str, bool]) -> bool:
+    # Without regard to mail: trouble with it would stop every node at once.
     return found["database"] and found["migrations"] and not found["draining"]
 
 
 def examine() -> dict[str, bool]:
-    """Return what is well with this node; what cannot be found out within a second is not."""
+    """Return whether each check passes; one that takes longer than a second does not."""
     checks = {"database": False, "migrations": False, "mail": False}
     checking: Future[None] = checker.submit(check, checks)
     with suppress(TimeoutError):
@@ -74,14 +72,13 @@ def examine() -> dict[str, bool]:
 
 
 def check(checks: dict[str, bool]) -> None:
-    """Set what is well to True."""
+    """Set each check that passes to True."""
     try:
         executor = MigrationExecutor(connection)  # It reads which ones are applied.
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        backlog = outbox.backlog()
-        checks["mail"] = not (backlog.is_late or backlog.is_refused)
+        checks["mail"] = mails.backlog().is_healthy
     except Error:
         return
     finally:
-        connection.close()  # That a new one can be had is part of what is asked.
+        connection.close()  # Opening a new connection is part of the check.

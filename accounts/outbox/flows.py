@@ -42,6 +42,10 @@ class Backlog(NamedTuple):
     def is_refused(self) -> bool:
         return self.failed_in_a_row >= MANY_FAILED
 
+    @property
+    def is_healthy(self) -> bool:
+        return not (self.is_late or self.is_refused)
+
 
 def backlog() -> Backlog:
     waiting = Mail.objects.waiting()

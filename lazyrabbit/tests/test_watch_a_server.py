@@ -11,7 +11,6 @@ from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
@@ -275,16 +274,3 @@ def test_overdue_work_is_reported_in_seconds():
     day = 24 * 60 * 60
     assert found["backup_age_seconds"] == pytest.approx(2 * day, abs=60)
     assert found["purge_due_seconds"] == pytest.approx(4 * day, abs=60)
-
-
-@pytest.mark.postgresql
-@pytest.mark.django_db
-def test_of_very_many_sessions_the_statistics_say_how_many_live(sign_in, monkeypatch):
-    for _ in range(3):
-        sign_in()
-    assert metrics.sessions_live() == 3
-    monkeypatch.setattr(metrics, "FEW", 0)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE sessions")
-
-    assert metrics.sessions_live() in range(1, 4)
