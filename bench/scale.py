@@ -26,7 +26,16 @@ import psycopg
 from django.db import connection, transaction
 
 from bench.plans import Explained, explaining, readable
-from bench.service import JSON, PASSWORD, Service, database, environment, manage, serving
+from bench.service import (
+    JSON,
+    PASSWORD,
+    Service,
+    database,
+    environment,
+    manage,
+    python,
+    serving,
+)
 
 WARM_UP, BLOCK = 20, 10  # Requests.
 COOKIE = "__Host-sessionid"  # In production.
@@ -71,7 +80,7 @@ class Site:
         self.cookie = manage(self.settings, "shell", "-v", "0", "-c", STAFF).strip()
         options = ("--users", str(self.users), "--password", PASSWORD, "--in-production")
         started = time.monotonic()
-        manage(self.settings, "seed_load", *options, timeout=3600)
+        python(self.settings, "-m", "bench.seed", *options, timeout=3600)
         seconds = time.monotonic() - started
         url, cursor_factory = self.settings["DATABASE_URL"], psycopg.ClientCursor
         with psycopg.connect(url, autocommit=True, cursor_factory=cursor_factory) as connection:

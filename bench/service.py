@@ -140,8 +140,12 @@ def wait_for(service: Service) -> None:
 
 
 def manage(environment: dict[str, str], *arguments: str, timeout: float = 300) -> str:
-    """Run a command of the project for so many seconds at most, and return what it says."""
-    command = [sys.executable, "manage.py", *arguments]
+    """Run a command of the project for so many seconds at most, and return what it prints."""
+    return python(environment, "manage.py", *arguments, timeout=timeout)
+
+
+def python(environment: dict[str, str], *arguments: str, timeout: float) -> str:
+    command = [sys.executable, *arguments]
     done = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=environment, check=True, timeout=timeout, stdout=subprocess.PIPE
     )

@@ -11,6 +11,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
@@ -22,16 +23,12 @@ from accounts.conftest import DocumentedClient
 from accounts.events.models import Event
 from accounts.links.models import Purpose
 from accounts.management.commands import doctor, purge
-from accounts.management.commands.seed_load import SPAN
-from accounts.outbox import flows as outbox
-from accounts.outbox import sender
-from accounts.outbox.models import Attempts, State
-from accounts.outbox.tasks import replace
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session, expiry
 from accounts.staff import lists
 from accounts.throttling.models import Counter
 from accounts.users.models import User
+from bench import seed
 from bench.plans import Explained, explaining
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
@@ -77,7 +74,7 @@ def full_tables(monkeypatch):
         monkeypatch.setattr(connection.connection, "seconds", 0)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
-    call_command("seed_load", users=ROWS, password=PASSWORD, stdout=StringIO())
+    seed.seed(1, ROWS, 1, make_password(PASSWORD))
     oldest = User.objects.filter(email__in=[f"load-{n}@example.com" for n in range(1, 9)])
     oldest.update(is_active=False, is_staff=True, is_superuser=True)
     Event.objects.filter(user__in=oldest).update(name="refresh_reuse")
@@ -121,8 +118,8 @@ def watch(full_tables):
 
 
 def recently() -> str:
-    """Return a time after which five people signed up: far fewer than a page shows."""
-    return str(timezone.now() - 5 * SPAN / ROWS)
+    """Return an instant after which five signed up: far fewer than a page shows."""
+    return str(timezone.now() - 5 * seed.SPAN / ROWS)
 
 
 @pytest.fixture

@@ -1,27 +1,40 @@
-"""Fill the database with users, to see how the service bears so many."""
+"""Fill a database with users for load tests.
 
+    DATABASE_URL=postgres://… python -m bench.seed --users 1000000
+
+Each user has sessions and events, and all have one password.
+"""
+
+import argparse
+import os
 import secrets
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import django
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 from django.utils import timezone
+
+from lazyrabbit import env_file
+
+if __name__ == "__main__":  # Where another module imports this one, Django is set up.
+    env_file.load()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
+    django.setup()
 
 from accounts.events.models import Event, Name
 from accounts.sessions.models import Session, expiry
 from accounts.users.models import User
 
-BATCH = 10_000  # Users that one transaction makes, with what belongs to them.
+BATCH = 10_000  # Users of one transaction, with their sessions and events.
 SPAN = timedelta(days=28)  # In which they signed up: the session of the first one still lives.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 
-# One statement for a batch, which is twice as fast as COPY of rows that Python has put together,
-# and four times as fast as bulk_create. What a later migration adds has a default, so that the
-# previous version can go on: nothing is missing here then.
+# One statement for each batch: twice as fast as COPY of rows from Python, and four times as fast
+# as bulk_create. Columns that a later migration adds have a default, so none is missing here.
 INSERT = """
     WITH made AS (
         INSERT INTO users (email, full_name, password, is_active, is_staff, is_superuser,
@@ -60,30 +73,6 @@ class Batch(NamedTuple):
     now: datetime
     sessions: int
     password: str
-
-
-class Command(BaseCommand):
-    help = "Make users who all have one password, each with sessions and events, for load tests."
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--users", type=int, required=True, help="how many to make")
-        parser.add_argument("--sessions", type=int, default=1, help="of each user (1)")
-        parser.add_argument("--password", help="of each user (a random one, which is printed)")
-        parser.add_argument(
-            "--in-production", action="store_true", help="do it even there, where it is dangerous"
-        )
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        if settings.ENVIRONMENT == "production" and not options["in_production"]:
-            raise CommandError("Many users with one password: refused without --in-production.")
-        if options["users"] < 1 or options["sessions"] < 0:
-            raise CommandError("Expected at least one user, and no negative number of sessions.")
-        password = options["password"] or secrets.token_urlsafe(16)
-        first = last_number() + 1
-        last = first + options["users"] - 1
-        seed(first, last, options["sessions"], make_password(password))
-        who = f"{email(first)} to {email(last)}"
-        self.stdout.write(f"{options['users']} users made, {who}. Their password: {password}")
 
 
 def email(number: int) -> str:
@@ -146,15 +135,15 @@ def new_user(number: int, batch: Batch) -> User:
     )
 
 
-def address(user: User) -> str:
+def ip_address(user: User) -> str:
     return str(IPv4Address("10.0.0.0") + (user.pk & 0xFFFFFF))
 
 
 def new_session(user: User, batch: Batch) -> Session:
     return Session(
         user=user,
-        ip_address=address(user),
-        network=address(user),
+        ip_address=ip_address(user),
+        network=ip_address(user),
         user_agent=USER_AGENT,
         created_at=user.created_at,
         last_used_at=batch.now,
@@ -167,7 +156,32 @@ def new_event(name: Name, user: User, session: Session | None = None) -> Event:
         name=name,
         user=user,
         session_id=session.pk if session else None,
-        ip_address=address(user),
+        ip_address=ip_address(user),
         user_agent=USER_AGENT,
         created_at=user.created_at,
     )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="See the first line of this file.")
+    parser.add_argument("--users", type=int, required=True, help="how many to make")
+    parser.add_argument("--sessions", type=int, default=1, help="of each user (1)")
+    parser.add_argument("--password", help="of each user (a random one, which is printed)")
+    parser.add_argument(
+        "--in-production", action="store_true", help="do it even there, where it is dangerous"
+    )
+    chosen = parser.parse_args(arguments)
+    if settings.IS_PRODUCTION and not chosen.in_production:
+        raise SystemExit("Many users with one password: refused without --in-production.")
+    if chosen.users < 1 or chosen.sessions < 0:
+        raise SystemExit("Expected at least one user, and no negative number of sessions.")
+    password = chosen.password or secrets.token_urlsafe(16)
+    first = last_number() + 1
+    last = first + chosen.users - 1
+    seed(first, last, chosen.sessions, make_password(password))
+    names = f"{email(first)} to {email(last)}"
+    print(f"{chosen.users} users made, {names}. Their password: {password}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,26 +1,29 @@
-"""Users by the thousand, for load tests."""
+"""Thousands of users for load tests."""
 
 from datetime import timedelta
-from io import StringIO
 from itertools import pairwise
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.events.models import Event
-from accounts.management.commands import seed_load
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session
 from accounts.users.models import User
+from bench import seed as seeding
 
 pytestmark = pytest.mark.django_db
 
 
-def seed(**options) -> str:
-    output = StringIO()
-    call_command("seed_load", stdout=output, **options)
-    return output.getvalue()
+@pytest.fixture
+def seed(capsys):
+    """Seed as from the command line, and return what is printed."""
+
+    def seed(*arguments: str) -> str:
+        seeding.main(list(arguments))
+        return capsys.readouterr().out
+
+    return seed
 
 
 def numbers() -> list[int]:
@@ -28,10 +31,10 @@ def numbers() -> list[int]:
     return [int(email.removeprefix("load-").removesuffix("@example.com")) for email in emails]
 
 
-def test_users_have_one_password_which_is_printed(client, monkeypatch):
-    monkeypatch.setattr(seed_load, "BATCH", 2)
+def test_users_have_one_password_which_is_printed(seed, client, monkeypatch):
+    monkeypatch.setattr(seeding, "BATCH", 2)
 
-    said = seed(users=5)
+    said = seed("--users", "5")
 
     told, password = said.strip().split(" Their password: ")
     assert told == "5 users made, load-1@example.com to load-5@example.com."
@@ -42,10 +45,10 @@ def test_users_have_one_password_which_is_printed(client, monkeypatch):
     assert (user["full_name"], user["is_active"], user["email_verified"]) == ("Load 5", True, True)
 
 
-def test_a_second_run_goes_on_after_the_first():
+def test_a_second_run_goes_on_after_the_first(seed):
     User.objects.create_user("load-ana@example.com")
-    seed(users=2)
-    seed(users=1, password="correct horse battery staple")
+    seed("--users", "2")
+    seed("--users", "1", "--password", "correct horse battery staple")
     User.objects.filter(email="load-ana@example.com").delete()
 
     assert numbers() == [1, 2, 3]
@@ -57,8 +60,8 @@ def test_a_second_run_goes_on_after_the_first():
     )
 
 
-def test_each_user_has_sessions_and_events(client):
-    seed(users=3, sessions=2)
+def test_each_user_has_sessions_and_events(seed, client):
+    seed("--users", "3", "--sessions", "2")
 
     for user in User.objects.all():
         sessions = user.sessions.live()
@@ -72,33 +75,33 @@ def test_each_user_has_sessions_and_events(client):
     assert all(session.network == session.ip_address for session in Session.objects.all())
 
 
-def test_they_signed_up_one_after_the_other_in_four_weeks(monkeypatch):
-    monkeypatch.setattr(seed_load, "BATCH", 3)
+def test_they_signed_up_one_after_the_other_in_four_weeks(seed, monkeypatch):
+    monkeypatch.setattr(seeding, "BATCH", 3)
     before = timezone.now()
-    seed(users=8, sessions=0)
+    seed("--users", "8", "--sessions", "0")
 
     times = list(User.objects.order_by("pk").values_list("created_at", flat=True))
 
     assert times == list(Event.objects.order_by("pk").values_list("created_at", flat=True))
     gaps = {later - earlier for earlier, later in pairwise(times)}
     assert max(gaps) - min(gaps) < timedelta(seconds=1)
-    assert abs(before - times[0] - seed_load.SPAN).total_seconds() < 60
+    assert abs(before - times[0] - seeding.SPAN).total_seconds() < 60
     assert not Session.objects.exists()
 
 
-def test_production_refuses_unless_it_is_said(settings):
-    settings.ENVIRONMENT = "production"
+def test_production_refuses_unless_it_is_said(seed, settings):
+    settings.IS_PRODUCTION = True
 
-    with pytest.raises(CommandError, match="refused without --in-production"):
-        seed(users=1)
+    with pytest.raises(SystemExit, match="refused without --in-production"):
+        seed("--users", "1")
     assert not User.objects.exists()
 
-    seed(users=1, in_production=True)
+    seed("--users", "1", "--in-production")
     assert numbers() == [1]
 
 
-@pytest.mark.parametrize("options", [{"users": 0}, {"users": -1}, {"users": 1, "sessions": -1}])
-def test_fewer_than_none_cannot_be_made(options):
-    with pytest.raises(CommandError, match="Expected"):
-        seed(**options)
+@pytest.mark.parametrize("options", ["--users 0", "--users -1", "--users 1 --sessions -1"])
+def test_fewer_than_none_cannot_be_made(seed, options):
+    with pytest.raises(SystemExit, match="Expected"):
+        seed(*options.split())
     assert not User.objects.exists()

@@ -1,0 +1,1 @@
+from accounts.conftest import *  # noqa: F403 (its fixtures serve here too)
