@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from accounts.backups.flows import last_backup_at
-from accounts.mails import flows as mails
-from accounts.mails.models import Attempts, Outcome
+from accounts.outbox import flows as outbox
+from accounts.outbox.models import Attempts, Outcome
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 
@@ -27,7 +27,7 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            backlog, attempts = mails.backlog(), Attempts.objects.total()
+            backlog, attempts = outbox.backlog(), Attempts.objects.total()
             live = cache.get_or_set("sessions_live", sessions_live, MINUTE)
             backup_at, over_at = last_backup_at(), oldest_over_at()
         except Error:

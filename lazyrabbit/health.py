@@ -77,7 +77,7 @@ def check(checks: dict[str, bool]) -> None:
         executor = MigrationExecutor(connection)  # It reads which ones are applied.
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        checks["mail"] = mails.backlog().is_healthy
+        checks["mail"] = outbox.backlog().is_healthy
     except Error:
         return
     finally:

@@ -23,6 +23,10 @@ from accounts.conftest import DocumentedClient
 from accounts.events.models import Event
 from accounts.links.models import Purpose
 from accounts.management.commands import doctor, purge
+from accounts.outbox import flows as outbox
+from accounts.outbox import sender
+from accounts.outbox.models import Attempts, State
+from accounts.outbox.tasks import replace
 from accounts.sessions.flows import issue
 from accounts.sessions.models import Session, expiry
 from accounts.staff import lists
