@@ -1,6 +1,6 @@
 # Every command sets up what it needs; nothing is installed twice. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-flood bench-equal-time bench-instructions bench-scale bench-worst node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
+.PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-crowd bench-flood bench-equal-time bench-instructions bench-scale bench-worst node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
 
 # The first Python that runs and is new enough; say PYTHON=… to use another one.
 IS_NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'

@@ -26,7 +26,6 @@ from bench.service import Service, database, environment, make_users, serving
 
 CLIENTS = 32
 READS_PER_SECOND = 40
-WITHOUT, WITH = "bench.without_pool", "lazyrabbit.gunicorn"
 
 
 class Reads(NamedTuple):
@@ -111,12 +110,10 @@ def read(service: Service, token: str, seconds: float) -> Reads:
     return Reads(percentiles[49], percentiles[98], sum(not good for _, good in answers))
 
 
-def measure(
-    config: str, emails: list[str], settings: dict[str, str], seconds: float
-) -> list[float]:
+def measure(emails: list[str], settings: dict[str, str], seconds: float) -> list[float]:
     """Return one row: reads alone, sign-ins alone, and both at once."""
     hashes = hash_alone(3)  # Less than in other runs: something else is using the machine.
-    with serving(settings, config) as service:
+    with serving(settings) as service:
         token = service.sign_in(emails[0])[1]["access_token"]
         read(service, token, 2)  # Opens connections, loads what is loaded late.
         reads_alone = read(service, token, seconds)
@@ -163,16 +160,13 @@ def main() -> None:
     with database() as url:
         settings = environment(url)
         emails = make_users(settings, 320)
-        runs: dict[str, list[list[float]]] = {WITH: [], WITHOUT: []}
-        for _, config in itertools.product(range(chosen.runs), runs):
-            runs[config].append(measure(config, emails, settings, chosen.seconds))
-            print(config, [round(value, 1) for value in runs[config][-1]], flush=True)
-    print(f"\n| median of {chosen.runs} | with the pool | without |\n|---|---|---|")
-    medians = [
-        [statistics.median(column) for column in zip(*rows, strict=True)] for rows in runs.values()
-    ]
-    for heading, value, other in zip(HEADINGS, *medians, strict=True):
-        print(f"| {heading} | {value:.1f} | {other:.1f} |")
+        runs = []
+        for _ in range(chosen.runs):
+            runs.append(measure(emails, settings, chosen.seconds))
+            print([round(value, 1) for value in runs[-1]], flush=True)
+    print(f"\n| | median of {chosen.runs} |\n|---|---|")
+    for heading, column in zip(HEADINGS, zip(*runs, strict=True), strict=True):
+        print(f"| {heading} | {statistics.median(column):.1f} |")
 
 
 if __name__ == "__main__":

@@ -123,11 +123,8 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[Service
         process.wait(timeout=60)
 
 
-def serving(
-    environment: dict[str, str], config: str = "lazyrabbit.gunicorn"
-) -> AbstractContextManager[Service]:
-    """Run our server with these gunicorn settings."""
-    return running([*GUNICORN, "-c", f"python:{config}"], environment)
+def serving(environment: dict[str, str]) -> AbstractContextManager[Service]:
+    return running([*GUNICORN, "-c", "python:lazyrabbit.gunicorn"], environment)
 
 
 def wait_for(service: Service) -> None:
