@@ -11,7 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular import openapi
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.plumbing import ResolvedComponent, is_list_serializer
+from drf_spectacular.plumbing import (
+    ResolvedComponent,
+    build_media_type_object,
+    force_instance,
+    is_list_serializer,
+    is_serializer,
+)
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_standardized_errors.openapi_utils import get_serializer_field_error_codes
 from drf_standardized_errors.types import Error
@@ -64,6 +70,7 @@ BODY_ERRORS = (
     (400, "parse_error", "The request body is not valid JSON (line 1, column 2)."),
     (415, "unsupported_media_type", problems.UNSUPPORTED),
 )
+WITH_BODY = ("POST", "PUT", "PATCH")
 # REST framework's fields name these; our parser has refused such a body before.
 UNREACHABLE = {"null_characters_not_allowed", "surrogate_characters_not_allowed"}
 
@@ -74,7 +81,7 @@ def without_trailing_slash(endpoints: list[tuple[str, str, str, Any]]) -> list[A
 
 
 class AutoSchema(openapi.AutoSchema):
-    """Reads an operation's errors from its view: what ``accounts.viewsets.operation`` says."""
+    """Adds every error: those of a serializer's fields, and what ``x-errors`` of a view names."""
 
     def get_operation_id(self) -> str:
         return str(super().get_operation_id()).removesuffix("_create")
@@ -84,7 +91,17 @@ class AutoSchema(openapi.AutoSchema):
         operation: dict[str, Any] | None = super().get_operation(*args)
         if operation and operation.get("security", [{}]) == [{}]:
             operation["security"] = []
+        if operation:  # Their errors are in the responses by now.
+            operation.pop("x-errors", None)
+            operation.pop("x-error-attrs", None)
         return operation
+
+    def get_request_serializer(self) -> Any:
+        """Return the view's serializer only where the method implies a body.
+
+        A view whose DELETE takes one names it in ``extend_schema``.
+        """
+        return super().get_request_serializer() if self.method in WITH_BODY else None
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         """Take an answer for a list where it says ``many=True``, whatever its method is called."""
@@ -116,14 +133,18 @@ class AutoSchema(openapi.AutoSchema):
         return description.partition("\n")[2].strip()
 
     def _get_request_body(self, direction: str = "request") -> Any:
-        """Describe the body of a DELETE as well: it may confirm the act with a password."""
-        if self.method != "DELETE" or not self._takes():
+        """Describe the body of a DELETE as well, which drf-spectacular leaves out."""
+        serializer = self.get_request_serializer()
+        if self.method != "DELETE" or serializer is None:
             return super()._get_request_body(direction)
-        self.method = "POST"
-        try:
-            return super()._get_request_body(direction)
-        finally:
-            self.method = "DELETE"
+        schema, is_required = self._get_request_for_media_type(serializer, direction)
+        content = {
+            media_type: build_media_type_object(
+                schema, self._get_examples(serializer, direction, media_type)
+            )
+            for media_type in self.map_parsers()
+        }
+        return {"content": content, **({"required": True} if is_required else {})}
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         examples: dict[int, dict[str, Any]] = defaultdict(dict)
@@ -156,32 +177,21 @@ class AutoSchema(openapi.AutoSchema):
         reference: dict[str, str] = component.ref
         return reference
 
-    def _takes(self) -> Any:
-        return getattr(self._method(), "takes", None)
-
-    def _asks(self) -> Any:
-        return getattr(self._method(), "asks", None)
-
-    def _method(self) -> Any:
-        return getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
-
     def _examples(self) -> Iterator[dict[str, Any]]:
         """Yield an example of everything that can go wrong."""
-        takes = self._takes()
-        asks = takes or self._asks()
-        fields = asks().fields if asks else {}
-        for name, field in fields.items():
-            for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
-                yield example(400, code, sentence(field, code), name)
-        errors = (*getattr(self._method(), "errors", ()), *getattr(self.view, "errors", ()))
-        for error in errors:
+        body = self.get_request_serializer()
+        for serializer in filter(is_serializer, [body, *self.get_override_parameters()]):
+            for name, field in force_instance(serializer).fields.items():
+                for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
+                    yield example(400, code, sentence(field, code), name)
+        extensions = self.get_extensions()
+        attrs = extensions.get("x-error-attrs", {})
+        for error in (*extensions.get("x-errors", ()), *getattr(self.view, "errors", ())):
             attr = getattr(error, "attr", None)
-            if attr == "password" and "new_password" in fields:
-                attr = "new_password"
             sentences = getattr(error, "sentences", {error.default_code: error.default_detail})
             for code, detail in sentences.items():
-                yield example(error.status_code, code, str(detail), attr)
-        for status, code, detail in (*ANYWHERE, *(BODY_ERRORS if takes else ())):
+                yield example(error.status_code, code, str(detail), attrs.get(attr, attr))
+        for status, code, detail in (*ANYWHERE, *(BODY_ERRORS if body else ())):
             yield example(status, code, detail)
 
     def _problem(self, status: int, examples: dict[str, Any]) -> dict[str, Any]:

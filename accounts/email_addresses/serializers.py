@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.passwords.serializers import TOKEN
 from accounts.users.fields import (
     BooleanField,
     EmailField,
@@ -12,8 +13,6 @@ from accounts.users.fields import (
     PasswordField,
     StringField,
 )
-
-TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
 
 
 @extend_schema_serializer(

@@ -1,6 +1,7 @@
 """Addresses: to prove one, to change it, to take a change back."""
 
-from drf_spectacular.utils import extend_schema
+from typing import Any
+
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +31,12 @@ from accounts.outbox import flows as outbox
 from accounts.outbox.serializers import MessageSerializer
 from accounts.sessions.authentication import SessionAuthentication
 from accounts.sessions.models import Session
-from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
+from accounts.viewsets import (
+    BEARER_TOKEN_OPTIONAL,
+    EntranceViewSet,
+    MemberViewSet,
+    documented,
+)
 
 VERIFIED = {
     flows.Outcome.DONE: "Email verified successfully",
@@ -63,10 +69,25 @@ def session_of(request: Request) -> Session | None:
     return session
 
 
+def proof_from(data: dict[str, Any], session: Session | None) -> flows.Proof:
+    return flows.Proof(
+        token=data.get("token"),
+        code=data.get("code"),
+        session=session,
+        current_password=data.get("current_password"),
+        email=data.get("email"),
+        password=data.get("password"),
+    )
+
+
 class EmailViewSet(EntranceViewSet):
-    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
-    @operation(VerifyEmailSerializer, MessageSerializer, errors=NOT_PROVEN)
-    @action(detail=False, methods=["post"], url_path="verify-email")
+    @documented(auth=BEARER_TOKEN_OPTIONAL, responses=MessageSerializer, errors=NOT_PROVEN)
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="verify-email",
+        serializer_class=VerifyEmailSerializer,
+    )
     def verify_email(self, request: Request) -> Response:
         """Verify my address with the link or the code in a mail.
 
@@ -78,26 +99,42 @@ class EmailViewSet(EntranceViewSet):
         to set a new one is sent. A link that has verified the address says so when it comes
         again, and does nothing more.
         """
-        sent = self.validated()
-        start_over = sent.pop("start_over", False)
-        proof = flows.MailboxProof(**sent, session=session_of(request))
-        outcome = flows.verify_email(proof, self.actor, start_over=start_over)
+        data = self.validated_data()
+        outcome = flows.verify_email(
+            proof=proof_from(data, session_of(request)),
+            actor=self.actor,
+            start_over=data.get("start_over", False),
+        )
         return Response({"message": VERIFIED[outcome]})
 
-    @operation(AddressSerializer, MessageSerializer, 202, errors=(TooManyAttempts,))
-    @action(detail=False, methods=["post"], url_path="resend-verification")
+    @documented(responses={202: MessageSerializer}, errors=[TooManyAttempts])
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="resend-verification",
+        serializer_class=AddressSerializer,
+    )
     def resend_verification(self, request: Request) -> Response:
         """Send the link to verify an address once more.
 
         The answer is the same for every address.
         """
-        outbox.request_link(Purpose.VERIFY, self.validated()["email"], self.actor)
+        data = self.validated_data()
+        outbox.request_link(Purpose.VERIFY, email=data["email"], actor=self.actor)
         message = "If the address has an account that is not verified, we sent a link to it."
         return Response({"message": message}, status=202)
 
-    @extend_schema(auth=[{"bearer": []}, {}])  # type: ignore[list-item]
-    @operation(ProofSerializer, MessageSerializer, errors=(*NOT_PROVEN, EmailTaken))
-    @action(detail=False, methods=["post"], url_path="confirm-email-change")
+    @documented(
+        auth=BEARER_TOKEN_OPTIONAL,
+        responses=MessageSerializer,
+        errors=[*NOT_PROVEN, EmailTaken],
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="confirm-email-change",
+        serializer_class=ProofSerializer,
+    )
     def confirm_email_change(self, request: Request) -> Response:
         """Confirm my new address with the link or the code in a mail.
 
@@ -107,31 +144,46 @@ class EmailViewSet(EntranceViewSet):
         address to which a change can still be undone undoes it: everybody is signed out, the
         password is void, and a link to set a new one is sent.
         """
-        proof = flows.MailboxProof(**self.validated(), session=session_of(request))
-        return Response({"message": CHANGED[flows.confirm_change(proof, self.actor)]})
+        data = self.validated_data()
+        outcome = flows.confirm_change(
+            proof=proof_from(data, session_of(request)), actor=self.actor
+        )
+        return Response({"message": CHANGED[outcome]})
 
-    @operation(LinkSerializer, MessageSerializer, errors=(LinkNotValid, EmailTaken))
-    @action(detail=False, methods=["post"], url_path="undo-email-change")
+    @documented(responses=MessageSerializer, errors=[LinkNotValid, EmailTaken])
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="undo-email-change",
+        serializer_class=LinkSerializer,
+    )
     def undo_email_change(self, request: Request) -> Response:
         """Take back a change of my address with the link in a mail.
 
         Everybody is signed out, the password is void, and a link to set a new one is sent.
         """
-        flows.undo_change(**self.validated(), actor=self.actor)
+        data = self.validated_data()
+        flows.undo_change(token=data["token"], actor=self.actor)
         return Response({"message": RESTORED})
 
 
 class ChangeEmailViewSet(MemberViewSet):
-    @operation(
-        ChangeEmailSerializer,
-        MessageSerializer,
-        202,
-        errors=(PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded),
+    serializer_class = ChangeEmailSerializer
+
+    @documented(
+        responses={202: MessageSerializer},
+        errors=[PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded],
     )
     def create(self, request: Request) -> Response:
         """Change my address.
 
         It changes when the link that is sent to the new one is followed.
         """
-        flows.request_change(self.session, self.actor, **self.validated())
+        data = self.validated_data()
+        flows.request_change(
+            session=self.session,
+            actor=self.actor,
+            new_email=data["new_email"],
+            current_password=data.get("current_password"),
+        )
         return Response({"message": "We sent a link to the new address."}, status=202)

@@ -1,21 +1,27 @@
 """What happened to the account of the person who is signed in."""
 
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.events.serializers import EventsSerializer, PageSerializer
-from accounts.viewsets import MemberViewSet, operation
+from accounts.events.models import Event
+from accounts.events.pagination import EventPagination
+from accounts.events.serializers import EventSerializer, EventsSerializer, PageSerializer
+from accounts.viewsets import MemberViewSet, documented
 
 
 class EventViewSet(MemberViewSet):
-    @operation(asks=PageSerializer, answers=EventsSerializer)
+    serializer_class = EventSerializer
+    pagination_class = EventPagination
+
+    def get_queryset(self) -> QuerySet[Event]:
+        return self.session.user.events.order_by("-id")
+
+    @documented(parameters=[PageSerializer], responses=EventsSerializer)
     def list(self, request: Request) -> Response:
         """List what happened to my account.
 
         The newest comes first: sign-ins, failed ones too, changes, and what staff did.
         """
-        page = self.validated()
-        events = self.session.user.events.order_by("-id")
-        chosen = events[page["offset"] : page["offset"] + page["limit"]]
-        body = {"items": list(chosen), "total": events.count(), **page}
-        return Response(EventsSerializer(body).data)
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)

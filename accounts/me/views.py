@@ -1,7 +1,10 @@
 """The signed-in person's own account."""
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from accounts.errors import (
     Overloaded,
@@ -14,27 +17,35 @@ from accounts.errors import (
 )
 from accounts.me import flows
 from accounts.me.serializers import DeleteSerializer, UpdateSerializer
-from accounts.users.serializers import UserSerializer, shown
-from accounts.viewsets import MemberViewSet, operation
+from accounts.users.serializers import UserSerializer
+from accounts.viewsets import MemberViewSet, documented
 
 
 class MeViewSet(MemberViewSet):
-    @operation(answers=UserSerializer)
+    serializer_class = UserSerializer
+
+    def get_serializer_class(self) -> type[Serializer[Any]]:
+        if self.action == "partial_update":
+            return UpdateSerializer
+        if self.action == "destroy":
+            return DeleteSerializer
+        return UserSerializer
+
+    @documented(responses=UserSerializer)
     def retrieve(self, request: Request) -> Response:
         """Show my account."""
-        return Response(shown(self.session.user))
+        return Response(self.get_serializer(self.session.user).data)
 
-    @operation(
-        UpdateSerializer,
-        UserSerializer,
-        errors=(
+    @documented(
+        responses=UserSerializer,
+        errors=[
             PasswordIncorrect,
             PasswordRefused,
             PasswordUnchanged,
             ReauthenticationRequired,
             TooManyAttempts,
             Overloaded,
-        ),
+        ],
     )
     def partial_update(self, request: Request) -> Response:
         """Change my name or my password.
@@ -42,25 +53,37 @@ class MeViewSet(MemberViewSet):
         A new password ends my other sessions at once; this one stays. Every other member of the
         body is ignored.
         """
-        changes = self.validated(user=self.session.user)
-        user = flows.update(self.session, self.actor, **changes)
-        return Response(shown(user))
+        data = self.validated_data()
+        profile = {"full_name": data["full_name"]} if "full_name" in data else {}
+        user = flows.update(
+            session=self.session,
+            actor=self.actor,
+            password=data.get("password"),
+            current_password=data.get("current_password"),
+            **profile,
+        )
+        return Response(UserSerializer(user).data)
 
-    @operation(
-        DeleteSerializer,
-        status=204,
-        errors=(
+    @documented(
+        request=DeleteSerializer,
+        responses={204: None},
+        errors=[
             PasswordIncorrect,
             ReauthenticationRequired,
             StaffCannotBeDeleted,
             TooManyAttempts,
             Overloaded,
-        ),
+        ],
     )
     def destroy(self, request: Request) -> Response:
         """Delete my account and everything it owns.
 
         An account of staff is deleted in the admin only.
         """
-        flows.delete(self.session, self.actor, **self.validated())
+        data = self.validated_data()
+        flows.delete(
+            session=self.session,
+            actor=self.actor,
+            current_password=data.get("current_password"),
+        )
         return Response(status=204)

@@ -14,10 +14,7 @@ TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example
 
 
 class NewPasswordSerializer(serializers.Serializer[Any]):
-    """A body with a new password: beside what is wrong with it stands what the policy refuses.
-
-    The context names the ``user`` whose password it is to be, if that is known.
-    """
+    """A body with a new password: its errors include what the password policy refuses."""
 
     new_password_name = "password"  # noqa: S105 (a name)
 
@@ -37,8 +34,10 @@ class NewPasswordSerializer(serializers.Serializer[Any]):
         name = self.new_password_name
         if name in mistakes or not isinstance(data.get(name), str):
             return {}
-        known = self.context.get("user") or User()
-        user = User(email=known.email, full_name=known.full_name)
+        asking = self.context["request"].user
+        user = User()
+        if asking.is_authenticated:
+            user = User(email=asking.email, full_name=asking.full_name)
         for attr in {"email", "full_name"} & self.fields.keys() & data.keys() - mistakes.keys():
             setattr(user, attr, self.fields[attr].run_validation(data[attr]))
         return policy.refusals(data[name], user, name)

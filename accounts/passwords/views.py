@@ -21,48 +21,65 @@ from accounts.passwords.serializers import (
     PasswordChangedSerializer,
     ResetPasswordSerializer,
 )
-from accounts.viewsets import EntranceViewSet, MemberViewSet, operation
+from accounts.viewsets import EntranceViewSet, MemberViewSet, documented
 
 
 class ChangePasswordViewSet(MemberViewSet):
-    @operation(
-        ChangePasswordSerializer,
-        PasswordChangedSerializer,
-        errors=(PasswordIncorrect, PasswordRefused, PasswordUnchanged, TooManyAttempts, Overloaded),
+    serializer_class = ChangePasswordSerializer
+
+    @documented(
+        responses={200: PasswordChangedSerializer},
+        errors=[PasswordIncorrect, PasswordRefused, PasswordUnchanged, TooManyAttempts, Overloaded],
+        error_attrs={"password": "new_password"},
     )
     def create(self, request: Request) -> Response:
         """Change my password.
 
         My other sessions end at once; this one stays.
         """
-        passwords = self.validated(user=self.session.user)
-        flows.change(self.session, **passwords, actor=self.actor)
+        data = self.validated_data()
+        flows.change(
+            session=self.session,
+            new_password=data["new_password"],
+            current_password=data["current_password"],
+            actor=self.actor,
+        )
         return Response({"message": "Password changed successfully"})
 
 
 class PasswordViewSet(EntranceViewSet):
-    @operation(ForgotPasswordSerializer, PasswordChangedSerializer, 202, errors=(TooManyAttempts,))
-    @action(detail=False, methods=["post"], url_path="forgot-password")
+    @documented(responses={202: PasswordChangedSerializer}, errors=[TooManyAttempts])
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="forgot-password",
+        serializer_class=ForgotPasswordSerializer,
+    )
     def forgot_password(self, request: Request) -> Response:
         """Send a link to set a new password.
 
         The answer is the same for every address.
         """
-        outbox.request_link(Purpose.RESET, self.validated()["email"], self.actor)
+        data = self.validated_data()
+        outbox.request_link(Purpose.RESET, email=data["email"], actor=self.actor)
         message = "If the address has an account, we sent a link to it."
         return Response({"message": message}, status=202)
 
-    @operation(
-        ResetPasswordSerializer,
-        PasswordChangedSerializer,
-        errors=(LinkNotValid, PasswordRefused, Overloaded),
+    @documented(
+        responses=PasswordChangedSerializer,
+        errors=[LinkNotValid, PasswordRefused, Overloaded],
     )
-    @action(detail=False, methods=["post"], url_path="reset-password")
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="reset-password",
+        serializer_class=ResetPasswordSerializer,
+    )
     def reset_password(self, request: Request) -> Response:
         """Set a new password with the link in a mail.
 
         Everybody is signed out, and nobody in: that is the next request. The address is verified.
         """
-        data = self.validated()
-        flows.reset(data["token"], data["password"], self.actor)
+        data = self.validated_data()
+        flows.reset(token=data["token"], new_password=data["password"], actor=self.actor)
         return Response({"message": "Password changed successfully"})

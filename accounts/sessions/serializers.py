@@ -37,7 +37,6 @@ class TokensSerializer(serializers.Serializer[Any]):
     component_name="Session", examples=[OpenApiExample("Firefox", FIREFOX, response_only=True)]
 )
 class SessionSerializer(serializers.Serializer[Any]):
-    # ``current`` in the context is the id of the session that asks.
     id = serializers.UUIDField()
     current = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField(help_text="When this device signed in.")
@@ -48,4 +47,4 @@ class SessionSerializer(serializers.Serializer[Any]):
     device = serializers.CharField(help_text="Like Firefox on Linux.")
 
     def get_current(self, session: Session) -> bool:
-        return bool(session.pk == self.context["current"])
+        return bool(session.pk == self.context["request"].auth.pk)
