@@ -12,7 +12,7 @@ PEERS = str(ROOT / "bench" / ".venv" / "bin" / "python")
 WORKERS = ["--workers", "2"]
 THREADS = ["--worker-class", "gthread", "--threads", "8"]  # As many as ours.
 
-# Everybody's hash, as Django and as the FastAPI service store it.
+# The hash of every user, as Django and as the FastAPI service store it.
 DIGEST = hashlib.sha256(PASSWORD.encode()).hexdigest()
 DJANGO_HASH = "bcrypt_sha256$" + bcrypt.hashpw(DIGEST.encode(), bcrypt.gensalt(12)).decode()
 PLAIN_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(12)).decode()
@@ -104,7 +104,7 @@ FASTAPI = Candidate(
     [users("users", hashed_password=f"'{PLAIN_HASH}'", email_verified="false")],
     CONTRACT,
 )
-# What uvicorn runs on when it is installed without its extra [standard].
+# uvicorn's default without its extra [standard].
 PURE_PYTHON = ["--loop", "asyncio", "--http", "h11"]
 CANDIDATES = {
     "ours": Candidate(

@@ -1,4 +1,4 @@
-"""A crowd at the door: does everybody get in who signs in within the same second?
+"""Do all people of a crowd get in if they sign in within the same second?
 
     DATABASE_URL=postgres://… python -m bench.crowd
 

@@ -1,9 +1,9 @@
-"""Does the time of an answer tell what kind of account an address has, or whether it has one?
+"""Does the time of an answer reveal whether an email address has an account, and of what kind?
 
     DATABASE_URL=postgres://… python -m bench.equal_time
 
-One request at a time, the kinds in a new order every round, so that whatever else the machine does
-meets all of them alike.
+One request at a time, the kinds in a new order every round, so that other load on the machine
+affects all of them alike.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bench.service import Service, database, environment, make_users, manage, serving
 
-# One account of every kind; nobody made one for the unknown address.
+# One account of every kind; the unknown email address has none.
 PREPARE = """
 import bcrypt
 from django.utils import timezone
@@ -34,7 +34,7 @@ for kind, fields in {
 
 
 class Question(NamedTuple):
-    """What is asked about each kind of account, and the status of the answer."""
+    """A request about each kind of account, and the status of its answer."""
 
     title: str
     path: str

@@ -4,7 +4,7 @@
 
 A client that is told 503 comes back when it is asked to: after up to a second, at an instant of its
 own. The reader sends a fixed number of requests a second, as people would: one that waits for the
-answer before would send fewer when the service is slow, and so hide it.
+answer before would send fewer when the service is slow, and so hide that.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def hash_alone(seconds: float) -> float:
 
 
 def flood(service: Service, emails: list[str], stop: threading.Event) -> Callable[[], Signins]:
-    """Let 32 clients sign in again and again; the function returned says what came of it."""
+    """Let 32 clients sign in again and again; the returned function stops them and counts."""
     outcomes: list[tuple[float, int]] = []
     started = time.monotonic()
 
@@ -79,7 +79,7 @@ def flood(service: Service, emails: list[str], stop: threading.Event) -> Callabl
         ended = time.monotonic()
         for thread in threads:
             thread.join(60)
-        # What the first second brought was sent before the queues had filled.
+        # Without the first second, when the queues were not full yet.
         counted = [status for at, status in outcomes if started + 1 < at <= ended]
         seconds = ended - started - 1
         good, refused = counted.count(200), counted.count(503)
@@ -112,7 +112,7 @@ def read(service: Service, token: str, seconds: float) -> Reads:
 
 def measure(emails: list[str], settings: dict[str, str], seconds: float) -> list[float]:
     """Return one row: reads alone, sign-ins alone, and both at once."""
-    hashes = hash_alone(3)  # Less than in other runs: something else is using the machine.
+    hashes = hash_alone(3)  # If less than in other runs, something else is using the machine.
     with serving(settings) as service:
         token = service.sign_in(emails[0])[1]["access_token"]
         read(service, token, 2)  # Opens connections, loads what is loaded late.

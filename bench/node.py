@@ -47,7 +47,7 @@ class Node:
         return running([*before, *server, *after], self.settings)
 
     def sign_in(self, service: Service) -> tuple[str, str]:
-        """Return the two tokens of somebody's new session."""
+        """Start a session of one user, and return its two tokens."""
         number = int(next(self.turns) * GOLDEN % 1 * self.users) + 1
         if "signin" not in self.candidate.paths:
             return self.make_token(number), ""
@@ -76,7 +76,7 @@ class Node:
         return self.access
 
     def refreshers(self, service: Service, number: int) -> list[str]:
-        """Return refresh tokens that nobody has used."""
+        """Return unused refresh tokens."""
         return [refresh for _, refresh in self.sign_in_many(service, number)]
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL did for each query: its plan, with the rows and the pages that it really read."""
+"""The plan of each query as PostgreSQL carried it out, with the rows and pages that it read."""
 
 import re
 import textwrap
@@ -22,8 +22,7 @@ class Explained(NamedTuple):
 def explaining(options: str) -> Iterator[list[Explained]]:
     """Explain every query inside, with these options of EXPLAIN, before it is sent.
 
-    Call it in a transaction. With ANALYZE the query is carried out and undone first, so that
-    what comes after finds what it would have found.
+    Call it in a transaction. With ANALYZE the query is carried out once more and rolled back.
     """
     explained: list[Explained] = []
 

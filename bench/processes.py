@@ -1,4 +1,4 @@
-"""What a server costs: the CPU time and the memory of its processes, as Linux tells it in /proc."""
+"""The CPU time and the memory of a server's processes, from /proc."""
 
 import os
 import time
@@ -15,7 +15,7 @@ def stat(pid: int) -> list[str]:
 
 
 def tree(pid: int) -> list[int]:
-    """Return the process and all that it started, directly or not."""
+    """Return the process and all its descendants."""
     children: dict[int, list[int]] = {}
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):  # Others end at any time.
@@ -31,7 +31,7 @@ def threads(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what the tree has used so far, in user mode and in the kernel."""
+    """Return the CPU time of the tree so far, in user mode and in the kernel."""
     ticks = 0
     for process in tree(pid):
         with suppress(OSError):

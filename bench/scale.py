@@ -3,7 +3,7 @@
     DATABASE_URL=postgres://… python -m bench.scale --users 1000 1000000 10000000
 
 A database and a server for each number of users. They are asked in turns, ten requests each, so
-that whatever else the machine does meets all of them alike. Every request is about another user, so
+that other load on the machine affects all of them alike. Every request is about another user, so
 that what it reads is seldom in memory already. Ten million take 20 GB.
 """
 
@@ -47,7 +47,7 @@ browser = Client()
 browser.force_login(User.objects.create_superuser("root@example.com", {PASSWORD!r}))
 print(browser.cookies["{COOKIE}"].value)
 """
-# What else fills up: the counters of who signed in today, one in ten; cookies of staff.
+# Other tables that fill up: counters of today's sign-ins (one user in ten), cookies of staff.
 OTHERS = """
     INSERT INTO counters (key, count, resets_at)
     SELECT md5(n::text) || md5((-n)::text), 0, now() FROM generate_series(1, %(users)s / 10) n;
@@ -126,7 +126,7 @@ OPERATIONS: dict[str, Callable[[Any, Person], int]] = {
     "refresh": lambda site, person: site.service.call(
         "POST", "/auth/refresh", {"refresh_token": person.refresh_token}
     )[0],
-    # By now everybody had a turn, so these are the users of the first operation.
+    # By now every user had a turn, so these are the users of the first operation.
     "`GET /users/me` of the same users again": lambda site, person: site.service.call(
         "GET", "/users/me", token=person.access_token
     )[0],

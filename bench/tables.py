@@ -28,7 +28,7 @@ def print_measures(measures: Measures) -> None:
     """Print the median of each figure; but of the errors, all."""
     middle = {key: Measure(*medians(rows)) for key, rows in measures.items()}
     print_heading(HEADINGS)
-    # What compares stands together: sorting leaves the order of the services as it is.
+    # Rows of a route stand together: sorting keeps the order of the services.
     for key in sorted(middle, key=lambda key: (key[0], [*ROUTES].index(key[1]))):
         clients, route, title = key
         row, ours = middle[key], middle.get((clients, route, "ours"))

@@ -28,7 +28,7 @@ MAX_BODY = 64 * 1024
 LONG_NAME = "𠀀" * 200  # Four bytes each.
 LONG_PASSWORD = "".join(map(chr, range(0x20000, 0x20080)))  # Nothing in it is repeated.
 SESSIONS, EVENTS = 50, 1000
-# As long as an address may be.
+# As long as an email address may be.
 DOMAIN = ".".join("b" * 58 for _ in range(3)) + ".example.com"
 PREPARE = """
 from datetime import timedelta
@@ -58,7 +58,7 @@ for number, email in enumerate({emails!r}):
 
 
 class Person:
-    """Somebody who is signed in, with links in the mailbox."""
+    """A person who is signed in, with links in the mailbox."""
 
     def __init__(self, number: int) -> None:
         self.number, self.email, self.password = number, address(number), PASSWORD
@@ -99,7 +99,7 @@ class Route(NamedTuple):
 
 numbers = count()
 AUTH, ME = "/api/v1/auth", "/api/v1/users/me"
-NOBODY = "/15811b57-a172-47dc-99ba-0896ae884b36"
+UNKNOWN = "/15811b57-a172-47dc-99ba-0896ae884b36"
 ROUTES = [
     Route("GET", "/api/health", 200, rounds=ROUNDS),
     Route("GET", ME, 200, rounds=ROUNDS),
@@ -155,7 +155,7 @@ def send(service: Service, route: Route, person: Person) -> Any:
         "Authorization": f"Bearer {person.access}",
     }
     body = padded(route.body(person)) if route.body else None
-    path = quote(route.path.replace("/{id}", NOBODY)) + route.query
+    path = quote(route.path.replace("/{id}", UNKNOWN)) + route.query
     with closing(HTTPConnection("127.0.0.1", service.port, timeout=60)) as server:
         server.request(route.method, path, body, headers)
         answer = server.getresponse()

@@ -21,7 +21,7 @@ MICROSECONDS = 1_000_000
 
 
 class Plan(NamedTuple):
-    """What the clients of one load do, each of them in turn."""
+    """The requests of the clients of one load."""
 
     deck: list[str]  # Kinds of request, in the order in which they come.
     paths: dict[str, str]
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 
 class Outcome:
-    """What came of a load. Only answers 2xx have a time."""
+    """The answers to a load. Only answers 2xx have a time."""
 
     def __init__(self, answers: Iterable[Answer], broken: int) -> None:
         answers = list(answers)
@@ -125,7 +125,7 @@ class Load:
                 return
 
     def finish(self) -> Outcome:
-        """Wait for the last answer, and return what came of all."""
+        """Wait for the last answer, and return the outcome of all."""
         self.wait(self.plan.seconds + PATIENCE)
         waiting = processes.threads(self.process.pid) - 1
         self.process.send_signal(signal.SIGINT)

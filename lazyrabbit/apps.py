@@ -1,4 +1,4 @@
-"""Which admin site Django runs, and what it looks at before it starts."""
+"""Django's admin with our site, and a check for misspelt settings."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ PATIENCE = 3  # Seconds that a thread waits for a connection, as long as a state
 
 
 class Shared:
-    """The connections to one database: those that no thread uses now, and how many may be open."""
+    """The spare connections to one database, and the limit of open ones."""
 
     def __init__(self) -> None:
         self.spare: list[Any] = []
@@ -26,17 +26,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def close_spare() -> None:
-    """Close every connection that no thread uses now."""
+    """Close every connection that no thread is using."""
     for one in shared.values():
         while one.spare:
             one.spare.pop().close()
 
 
 class SharedConnections(BaseDatabaseWrapper):
-    """Hands its connection over at the end of a request, or where the thread waits for a hash.
+    """Returns its connection at the end of a request, or before the thread waits for a hash.
 
-    The last one handed over is the first one taken: what is in use stays warm, and idle threads
-    hold nothing.
+    The connection returned last is reused first, so that few are in use and stay warm.
     """
 
     Database: Any  # Django's name for the module of the driver.
@@ -46,9 +45,9 @@ class SharedConnections(BaseDatabaseWrapper):
         return self.alias != NO_DB_ALIAS
 
     def connect(self) -> None:
-        """Take a spare connection, or make one if there are not too many.
+        """Reuse a spare connection, or open one if the limit allows.
 
-        Raises OperationalError when none becomes free in time.
+        Raises OperationalError if none becomes free in time.
         """
         if not self.is_shared():
             return super().connect()
@@ -65,7 +64,7 @@ class SharedConnections(BaseDatabaseWrapper):
             raise
 
     def adopt(self, spare: list[Any]) -> bool:
-        """Return whether one of these connections can be used, and is this thread's now."""
+        """Use the first working connection of these; return False if there is none."""
         while spare:
             try:
                 self.connection = spare.pop()
@@ -79,7 +78,7 @@ class SharedConnections(BaseDatabaseWrapper):
         return False
 
     def reset(self) -> None:
-        """Do what Django does with a new connection, except for what it asks the server."""
+        """Initialize as Django does for a new connection, but without a query."""
         self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = False
         self.savepoint_ids, self.atomic_blocks, self.run_on_commit = [], [], []
         self.health_check_enabled = self.settings_dict["CONN_HEALTH_CHECKS"]
@@ -87,11 +86,11 @@ class SharedConnections(BaseDatabaseWrapper):
         self.autocommit = True
 
     def get_autocommit(self) -> bool:
-        """Spare a connection that is there the question whether it is."""
+        """Avoid the check of an open connection that Django would make."""
         return self.autocommit if self.connection is not None else super().get_autocommit()
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Hand the connection over, unless it has to be closed."""
+        """Return the connection to the spare ones, unless it has to be closed."""
         super().close_if_unusable_or_obsolete()
         if self.lent_by is not None and self.connection is not None and not self.in_atomic_block:
             self.lent_by.spare.append(self.connection)
@@ -111,13 +110,13 @@ class SharedConnections(BaseDatabaseWrapper):
 
     @contextmanager
     def _nodb_cursor(self) -> Iterator[Any]:
-        """Close what is spare first: tests drop their database, and one in use cannot be."""
+        """Close spare connections first: tests drop their database, which must not be in use."""
         close_spare()
         with super()._nodb_cursor() as cursor:
             yield cursor
 
     def __del__(self) -> None:
-        """Close the connection of a thread that ended without a word."""
+        """Close the connection of a thread that ended without returning it."""
         if self.lent_by is not None:
             if self.connection is not None:
                 with suppress(self.Database.Error):

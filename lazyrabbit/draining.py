@@ -1,4 +1,4 @@
-"""Whether this node was told to stop: set by the server, seen by each of its workers."""
+"""Whether this node is about to stop: set by the server, read by each worker."""
 
 from multiprocessing import Event
 

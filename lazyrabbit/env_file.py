@@ -9,16 +9,17 @@ from dotenv import load_dotenv
 from dotenv.parser import Binding, parse_stream
 
 FILE = Path(__file__).parent.parent / ".env"
-names: set[str] = set()  # What the file sets, once it was read.
+names: set[str] = set()  # The variables of the file, after load().
 
 
 def load() -> None:
-    """Set what the file says and the environment does not; exit if not all of it can be read."""
+    """Set variables that the environment lacks; exit if a line of the file cannot be read."""
     if os.environ.get("PYTHON_DOTENV_DISABLED", "").casefold() in {"1", "true", "t", "yes", "y"}:
         return
     text = read()
     bindings = list(parse_stream(StringIO(text)))
-    # python-dotenv skips what it cannot read, and a name without a value: a default would hold.
+    # python-dotenv skips lines that it cannot parse and names without a value, so that a default
+    # would apply.
     if lines := [line(b) for b in bindings if b.error or (b.key and b.value is None)]:
         sys.exit(f"{FILE}, line {', '.join(lines)}: Expected NAME=VALUE, and quotes in pairs.")
     names.update(binding.key for binding in bindings if binding.key)

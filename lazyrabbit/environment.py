@@ -1,4 +1,4 @@
-"""How the environment is read: strictly, and all mistakes told at once."""
+"""Strict parsers for the environment, which report all mistakes at once."""
 
 import ipaddress
 import json
@@ -30,7 +30,7 @@ LONGEST_SITE_NAME = 60
 def parse_database_url(text: str) -> dj_database_url.DBConfig:
     """Return Django's settings for the database.
 
-    No sentence repeats a part of the URL: where signs are not escaped, any may be the password.
+    No error repeats a part of the URL: without escapes, any part may be the password.
     """
     is_plain = text.isprintable() and "%00" not in text
     if not (is_plain and re.match(r"(sqlite:///|postgres(ql)?://)", text)):
@@ -49,7 +49,7 @@ def check_file(url: SplitResult, database: dj_database_url.DBConfig) -> None:
         raise ValidationError(
             "Expected sqlite:///FILE without parameters; ? and # are %3F and %23."
         )
-    if ":memory:" in database["NAME"]:  # Which nothing but one thread would see.
+    if ":memory:" in database["NAME"]:  # Each thread would have its own.
         raise ValidationError("Expected a file, like sqlite:////var/lib/accounts/app.db.")
 
 
@@ -114,7 +114,7 @@ def parse_url_prefix(text: str) -> str:
 
 @env.parser_for("site_name")
 def parse_site_name(text: str) -> str:
-    """Return the product's name, which stands in subjects and sentences of mails."""
+    """Return the product's name, which appears in the subjects and sentences of mails."""
     name = text.strip()
     if not (name.isprintable() and 1 <= len(name) <= LONGEST_SITE_NAME):
         raise ValidationError(f"Expected a name of 1 to {LONGEST_SITE_NAME} characters.")
@@ -123,7 +123,7 @@ def parse_site_name(text: str) -> str:
 
 @env.parser_for("breached_passwords")
 def parse_breached_passwords(text: str) -> Path:
-    """Return the file of passwords that are refused; without one, ours."""
+    """Return the path of the breached passwords; by default, of the bundled file."""
     if not text:
         return breaches.BUNDLED
     try:
@@ -137,7 +137,7 @@ def parse_breached_passwords(text: str) -> Path:
 
 @env.parser_for("mailbox")
 def parse_mailbox(text: str) -> str:
-    """Return whom mail is from: one address, alone or behind a name, that Django can send as."""
+    """Return the sender of mails: one email address, with or without a name."""
     try:
         _, address = parseaddr(sanitize_address(text, "utf-8"))  # The envelope.
         forbid_multi_line_headers("From", text, "utf-8")  # The header.
@@ -155,11 +155,7 @@ def parse_mailbox(text: str) -> str:
 
 @env.parser_for("email_url")
 def parse_email_url(text: str) -> dict[str, Any]:
-    """Return Django's settings for mail.
-
-    With ``smtps`` the connection is encrypted from its start; with ``smtp`` by STARTTLS as soon
-    as there is a password, so that this never travels in the clear.
-    """
+    """Return Django's settings for mail."""
     try:
         url = urlsplit(text)
         port = url.port
@@ -174,6 +170,8 @@ def parse_email_url(text: str) -> dict[str, Any]:
         "console": "lazyrabbit.console.EmailBackend",
         "file": "django.core.mail.backends.filebased.EmailBackend",
     }
+    # smtps is encrypted from the start. smtp uses STARTTLS if there is a password, so that it is
+    # never sent in the clear.
     is_encrypted = url.scheme == "smtps"
     return {
         "EMAIL_BACKEND": backends.get(url.scheme, "django.core.mail.backends.smtp.EmailBackend"),

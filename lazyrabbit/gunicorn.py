@@ -16,8 +16,8 @@ from lazyrabbit import env_file
 
 env_file.load()
 
-# Not Django's settings: each worker reads those anew after a reload, unless it inherits them from
-# here. After a change of an option or of .env, start the server again.
+# Do not import Django's settings here: a worker that reloads would inherit the old ones. After a
+# change of an option or of .env, restart the server.
 from lazyrabbit import capacity, logging, options, server  # noqa: E402 (read the environment)
 from lazyrabbit.draining import draining  # noqa: E402
 
@@ -31,10 +31,10 @@ worker_class = "gthread"
 threads = capacity.THREADS
 workers = capacity.WORKERS
 reload = IS_LAPTOP
-# Seconds that a request has to end when its worker is told to stop: it may wait for a hash.
+# Seconds for requests to finish when a worker stops: one may be waiting for a hash.
 graceful_timeout = max(20, options.HASHING_WAIT_SECONDS + 5)
 keepalive = 5
-# A worker is replaced now and then, not all at once, so that nothing that leaks grows for ever.
+# Workers are replaced now and then, not all at once, so that no leak grows for ever.
 max_requests, max_requests_jitter = (0, 0) if IS_LAPTOP else (200_000, 50_000)
 control_socket_disable = True
 logconfig_dict = logging.configuration(is_json=options.IS_PRODUCTION)

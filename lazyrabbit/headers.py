@@ -1,4 +1,4 @@
-"""What every response tells the browser; also those of the server itself, which load no Django."""
+"""Security headers of every response; server.py sends them too, without Django."""
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",

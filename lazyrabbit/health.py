@@ -1,4 +1,4 @@
-"""What a load balancer asks."""
+"""Health checks for load balancers."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -41,7 +41,7 @@ class HealthView(APIView):
         return Response(status=204)
 
 
-# When the database hangs, this thread waits, and the check is answered all the same.
+# If the database hangs, this thread waits, and the request is answered all the same.
 checker = ThreadPoolExecutor(1, "ready")
 
 

@@ -1,4 +1,4 @@
-"""What is logged: one line a request and one an event; JSON in production, words on a laptop."""
+"""The log: a line for each request and each event, in JSON in production, else in words."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ DETAIL = re.compile(r"\bDETAIL: .*")
 
 
 def redacted(text: str) -> str:
-    """Return the text without the e-mail addresses and rows that exceptions quote."""
+    """Return the text without the email addresses and rows that exceptions quote."""
     if "DETAIL: " in text:
         text = DETAIL.sub("DETAIL: [left out]", text)
     if "@" in text or "%40" in text:  # Of most lines this is all the work.
@@ -50,9 +50,9 @@ def print_exception(*failure: Any) -> None:
 
 
 def is_failure(record: Any) -> bool:
-    """Keep Django's word on failures; that a request was refused is in the request's own line.
+    """Keep the failures that Django logs, without path and query; drop refused requests.
 
-    That line names the route, so the path and the query that Django adds are left out.
+    The line of the request has its route and its status.
     """
     record.msg, record.args = "unhandled_error", ()
     vars(record).pop("request", None)
@@ -60,18 +60,16 @@ def is_failure(record: Any) -> bool:
 
 
 def add_request_id(record: Any) -> bool:
-    """Let a line that is written while a request is answered name the request."""
+    """Add the id of the current request to a line."""
     if not hasattr(record, "request_id") and request_id.get():
         record.request_id = request_id.get()
     return True
 
 
 def configuration(*, is_json: bool) -> dict[str, Any]:
-    """Return Django's ``LOGGING``, which gunicorn uses too.
-
-    The fields that a line has in JSON are ``extra`` of its record; what a client sends is never
-    part of a format, so it can forge no line.
-    """
+    """Return Django's ``LOGGING``, which gunicorn uses too."""
+    # The fields of a JSON line are the ``extra`` of its record. A client's text is never part of
+    # a format, so it cannot forge a line.
     json = {
         "()": "lazyrabbit.logging.JSONFormatter",
         "format": "{levelname}{name}{message}",
@@ -101,11 +99,11 @@ def configuration(*, is_json: bool) -> dict[str, Any]:
         },
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
-            # One's own handlers instead of Django's; a client's mistake (4xx) is no news of ours.
+            # Our handlers instead of Django's; a client's mistake (4xx) is not logged as an error.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.request": {"level": "ERROR", "filters": ["failures"]},
             "django.security": {"level": "CRITICAL"},
-            # The worker looks into the queue every second; what fails is said by accounts.outbox.
+            # The worker polls every second; the app itself logs mails that fail.
             "django_tasks": {"level": "CRITICAL"},
             "django_tasks_db": {"level": "WARNING"},
             "gunicorn.error": {"handlers": [], "level": "INFO", "propagate": True},

@@ -1,4 +1,4 @@
-"""What happens to every request, whatever its path."""
+"""Middleware for every request."""
 
 import re
 from collections.abc import Callable
@@ -33,9 +33,9 @@ class RequestIDMiddleware:
 
 
 class WatchedMiddleware:
-    """Answer what watches a node without a look at its ``Host``.
+    """Ignore the ``Host`` of health checks and of the metrics.
 
-    Prometheus and load balancers ask by the node's own address, which is in no ALLOWED_HOSTS.
+    Prometheus and load balancers use the node's IP address, which is not in ALLOWED_HOSTS.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -44,12 +44,12 @@ class WatchedMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if self.is_watched(request.path):
-            request.META["HTTP_HOST"] = settings.HOST  # So nothing below can depend on theirs.
+            request.META["HTTP_HOST"] = settings.HOST  # Nothing below can depend on theirs.
         return self.get_response(request)
 
 
 class HeadersMiddleware:
-    """Send the headers that keep a browser from doing what it should not."""
+    """Set the security headers of headers.py."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -78,23 +78,19 @@ class HTTPSMiddleware:
 
 
 class WellFormedMiddleware:
-    """Refuse what no view could answer well, and answer as a problem what no handler sees.
-
-    A body in chunks has no length, and Django under WSGI would read it as empty, so that a
-    request would be carried out without what it was sent with (RFC 9110, section 15.5.12); a
-    proxy in front buffers and adds the length. A body that is too large is not waited for. No
-    text of PostgreSQL holds a NUL.
-    """
+    """Refuse requests that no view can handle, and turn Django's bare 405 into a problem."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Django under WSGI reads a body without a length as empty, so the request would be carried
+        # out without its data (RFC 9110, section 15.5.12). A proxy buffers and adds the length.
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return respond(request, 411, "length_required", "Send a Content-Length header.")
         if body_length(request) > longest_body(request.path):
             return respond(request, 413, "body_too_large", "The request body is too large.")
-        if has_nul(request):
+        if has_nul(request):  # PostgreSQL stores no NUL in a text.
             return respond(request, 400, "bad_request", "The request is malformed.")
         response = self.get_response(request)
         if response.status_code == 405 and response.get("Content-Type") != CONTENT_TYPE:
@@ -106,7 +102,7 @@ class WellFormedMiddleware:
 
 
 def body_length(request: HttpRequest) -> int:
-    """Return how many bytes the body has, as Django counts: none if the header is odd."""
+    """Return the length of the body in bytes; like Django, 0 if the header is no number."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -123,10 +119,7 @@ def has_nul(request: HttpRequest) -> bool:
 
 
 class ProblemMiddleware:
-    """Answer with a problem what a page met: an error of the API, trouble with the database.
-
-    REST framework does so for its own views; from any other one it would be a 500.
-    """
+    """Turn API errors and database trouble into problems outside REST framework's views."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

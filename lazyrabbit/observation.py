@@ -1,4 +1,4 @@
-"""What was asked and how it was answered: a line in the log, and a number in the metrics."""
+"""A line in the log and a number in the metrics for each request."""
 
 import logging
 from collections.abc import Callable
@@ -26,7 +26,7 @@ DURATION = Histogram(
 FAILURES = Counter("http_failures", "Answers of 5xx, by the code of their problem.", ["code"])
 for code in ("error", "unavailable", "overloaded", "not_ready"):
     FAILURES.labels(code)
-# To be too busy or about to stop is an answer that was meant, and may come in thousands.
+# An overload or a stop is no failure, and may bring thousands of answers.
 LEVELS = {None: logging.INFO, "overloaded": logging.WARNING, "not_ready": logging.WARNING}
 
 
@@ -37,7 +37,7 @@ def readable(route: str) -> str:
 
 
 class ObservationMiddleware:
-    """Log and count every request: its route instead of its path, and nothing that was sent."""
+    """Log and count every request by its route, without its path and its body."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -50,7 +50,7 @@ class ObservationMiddleware:
 
 
 def report(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    # Neither a path nor a method of a client's own making: each would be a series of its own.
+    # Not the path, nor a method that does not exist: each would be a series of its own.
     route = readable(request.resolver_match.route) if request.resolver_match else "unknown"
     method = str(request.method) if request.method in METHODS else "other"
     status, milliseconds = response.status_code, round(seconds * 1000, 1)
@@ -84,7 +84,7 @@ def failure(response: HttpResponse) -> str | None:
 
 
 def who(request: HttpRequest) -> dict[str, Any]:
-    """Return the keys of the user and session, if the request has looked them up by itself."""
+    """Return the ids of user and session, if the request has already looked them up."""
     if session := getattr(request, "auth", None):
         return {"user_id": session.user_id, "session_id": str(session.pk)}
     staff = getattr(request, "_cached_user", None)

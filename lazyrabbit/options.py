@@ -1,4 +1,4 @@
-"""What an operator may set, read once from the environment. Unset means safe.
+"""The options of an operator, read once from the environment; the defaults are safe.
 
 The README's table and ``.env.example`` list the same names, and a test compares the three.
 """
@@ -27,12 +27,12 @@ DEBUG = env.bool("DEBUG", False)
 PORT = env.int("PORT", 8000, validate=check.Range(1, 65535))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [], subcast=str.strip)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "")
-# What common frontends are served at on a laptop; in production an origin has to be named.
+# The usual origin of a frontend on a laptop; production has to name its own.
 BACKEND_CORS_ORIGINS = env.origins(
     "BACKEND_CORS_ORIGINS", "[]" if IS_PRODUCTION else '["http://localhost:5173"]'
 )
 
-# Who watches it.
+# Monitoring.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 DRAIN_SECONDS = env.int("DRAIN_SECONDS", 0, validate=check.Range(0, 300))
 
@@ -49,7 +49,7 @@ DATABASE = env.database_url("DATABASE_URL", "sqlite:///./app.db")
 
 # Keys and tokens.
 SECRET_KEY = env.str("SECRET_KEY", "")
-# An empty key would be everybody's.
+# Everyone knows an empty key.
 SECRET_KEY_FALLBACKS = [
     key for key in env.list("SECRET_KEY_FALLBACKS", [], subcast=str.strip) if key
 ]
@@ -74,7 +74,7 @@ REAUTHENTICATION_MINUTES = env.int(
 BREACHED_PASSWORDS = env.breached_passwords("BREACHED_PASSWORDS", "")
 HASHING_WAIT_SECONDS = env.int("HASHING_WAIT_SECONDS", 40, validate=check.Range(0, 300))
 
-# Who may sign up.
+# Sign-up.
 SIGNUP_MODE = env.str("SIGNUP_MODE", "open", validate=check.OneOf(["open", "approval", "closed"]))
 
 # Limits. Of sign-ins only failures count.
@@ -90,7 +90,7 @@ MAIL_RATE_ACCOUNT = env.rate("MAIL_RATE_ACCOUNT", "5/1h")
 CHANGE_RATE_ACCOUNT = env.rate("CHANGE_RATE_ACCOUNT", "60/1h")
 SIGNUP_RATE_NETWORK = env.rate("SIGNUP_RATE_NETWORK", "60/1h")
 
-# Where secrets came from; every option has been read by now.
+# The files that secrets came from; every option has been read by now.
 SECRET_FILES = list(env.files.values())
 
 
@@ -103,14 +103,15 @@ def mistakes() -> list[str]:
         wrong = dict(error.error_messages)  # type: ignore[arg-type]
     if IS_PRODUCTION:
         wrong = {**unsafe(), **wrong}
-    # A file that cannot be read says all; what is wrong with its content is told by its name.
+    # Of a file that cannot be read, say only that. Report a wrong content by the file's variable.
     wrong = {name: wrong[name] for name in wrong if f"{name}_FILE" not in wrong}
     names = {name: f"{name}_FILE" for name in env.files}
     return [f"{names.get(name, name)}: {' '.join(wrong[name])}" for name in wrong]
 
 
 def unsafe() -> dict[str, list[str]]:
-    """Return what is only good for a laptop; a value that could not be read is None."""
+    """Return the mistakes of values that are only for a laptop."""
+    # A value that could not be read is None.
     is_console = EMAIL_URL and "console" in EMAIL_URL["EMAIL_BACKEND"]
     is_local = EMAIL_FROM and re.search(r"(@[^.]+|\.localhost)>?$", EMAIL_FROM)
     hosts, key = ALLOWED_HOSTS or [], JWT_SIGNING_KEY or ""
@@ -145,10 +146,10 @@ def unsafe() -> dict[str, list[str]]:
 
 
 def misspelt() -> list[str]:
-    """Return a sentence for each name that is set, is no setting, and was meant to be one."""
+    """Return a sentence for each variable that is probably a misspelt setting."""
     known = env.dump().keys() | {f"{name}_FILE" for name in SECRETS}
     sentences = list[str]()
-    others = ("DJANGO_", "GUNICORN_", "PG", "PYTHON")  # What the service is made of reads these.
+    others = ("DJANGO_", "GUNICORN_", "PG", "PYTHON")  # Our libraries read these.
     for name in sorted({*os.environ, *env_file.names} - known):
         meant = get_close_matches(name.upper(), known, n=1, cutoff=0.85)
         if meant:

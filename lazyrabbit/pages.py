@@ -1,4 +1,4 @@
-"""Errors as people see them: a page where HTML is asked for; always a problem from the API."""
+"""Errors as HTML pages for browsers; the API always answers with problems."""
 
 import json
 import re
@@ -16,12 +16,12 @@ from lazyrabbit.problems import CONTENT_TYPE
 
 FOR_PROGRAMS = re.compile(r"/(api/|metrics$)")
 OFFERS = ["application/problem+json", "application/json", "text/html"]
-# What may be over when the page is opened once more.
+# Errors that may be gone when the page is reloaded.
 PASSING = {"csrf_failed", "too_many_attempts", "overloaded", "unavailable", "error"}
 
 
 class ErrorPageMiddleware:
-    """Turn a problem into a page for a browser, wherever the problem came from."""
+    """Turn a problem into a page for a browser."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,7 +45,7 @@ def prefers_html(request: HttpRequest) -> bool:
 
 
 def turn_into_page(request: HttpRequest, response: HttpResponse) -> None:
-    """Replace the body. No template asks for the person, so this works without the database."""
+    """Replace the body. No template reads the user, so this works without the database."""
     problem = json.loads(response.content)
     is_admin = request.path.startswith("/admin/")
     # The admin is English.

@@ -23,10 +23,8 @@ UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of a character.
 class StrictJSONParser(BaseParser):
     """Parse one JSON object in UTF-8.
 
-    Whatever two parsers could read differently is refused: duplicate keys, NaN and infinities,
-    trailing text. So is what a database cannot store: NUL and lone surrogates.
-
-    Raises ParseError or UnsupportedMediaType.
+    Refuses text that two parsers could read differently (duplicate keys, NaN, infinities, trailing
+    text) or that a database cannot store (NUL, lone surrogates).
     """
 
     media_type = "application/json"
@@ -37,7 +35,7 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Any = None,
     ) -> dict[str, Any]:
-        # REST framework takes "*/*" for any media type, so this is asked again.
+        # REST framework accepts "*/*" as any media type, so check again.
         name, parameters = parse_header_parameters(media_type or "")
         charset = parameters.get("charset", "utf-8").lower()
         if (name, charset) != (self.media_type, "utf-8"):
@@ -53,11 +51,8 @@ class StrictJSONParser(BaseParser):
 
 
 def load(body: bytes) -> Any:
-    """Return the value that the JSON text holds. Raises ParseError.
-
-    A byte order mark before it is skipped (RFC 8259, section 8.1).
-    """
-    try:
+    """Parse JSON text. Raises ParseError."""
+    try:  # A byte order mark is skipped (RFC 8259, section 8.1).
         value = json.loads(
             body.decode("utf-8-sig"), object_pairs_hook=unique_keys, parse_constant=refuse_constant
         )
@@ -86,10 +81,8 @@ def refuse_constant(name: str) -> None:
 
 
 def refuse_unstorable(value: Any, levels: int) -> None:
-    """Raise ParseError for what cannot be stored, or is nested more than ``levels`` deep.
-
-    It looks at all values of a level at once: a call for each took 17 ms of 64 KiB.
-    """
+    """Raise ParseError if a value cannot be stored, or is nested more than ``levels`` deep."""
+    # All values of a level at once: one call for each took 17 ms for 64 KiB.
     values = [value]
     while values:
         if UNSTORABLE.search("".join(each for each in values if type(each) is str)):

@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 READ_ONLY = "25006"  # PostgreSQL's code, which psycopg calls an internal error.
-NOT_SQL = sqlite3.SQLITE_ERROR  # A table that is missing, say, which SQLite calls operational.
+NOT_SQL = sqlite3.SQLITE_ERROR  # Such as a missing table, which SQLite calls operational.
 
 
 class Unavailable(exceptions.APIException):
-    """The database is away, hangs, is full or may only be read: later it will do."""
+    """The database is down, hangs, is full or read-only; a later request may succeed."""
 
     status_code = 503
     default_detail = _("The service is not available right now, try again in a few seconds.")
@@ -42,10 +42,7 @@ class Unavailable(exceptions.APIException):
 
 
 def database_trouble(exception: BaseException | None) -> Unavailable | None:
-    """Return what to answer if this is trouble with the database, and say so in one log line.
-
-    The connection is closed after the request: the next one may lead to a server that is well.
-    """
+    """Log trouble with the database in one line and return the error for it; else None."""
     cause = getattr(exception, "__cause__", None)
     code = getattr(cause, "sqlstate", getattr(cause, "sqlite_errorcode", None))
     is_read_only = isinstance(exception, InternalError) and code == READ_ONLY
@@ -53,7 +50,8 @@ def database_trouble(exception: BaseException | None) -> Unavailable | None:
     if not is_read_only and not is_trouble:
         return None
     for connection in connections.all(initialized_only=True):
-        connection.close_at = 0  # In the past.
+        # In the past: it is closed after the request. The next one may reach a healthy server.
+        connection.close_at = 0
     told = str(exception).partition("\n")[0]
     logger.error("database_trouble code=%s %s", code, told)
     return Unavailable()
@@ -83,7 +81,7 @@ UNSUPPORTED = "Send the body as application/json in UTF-8."
 
 
 class ProblemFormatter(ExceptionFormatter):
-    """Format what REST framework caught; nothing that the client sent is said back to it."""
+    """Format the errors of REST framework, and repeat nothing that the client sent."""
 
     SENTENCES = {
         exceptions.MethodNotAllowed: _("This method is not allowed here."),
@@ -103,7 +101,7 @@ class ProblemFormatter(ExceptionFormatter):
 
 
 class ProblemHandler(ExceptionHandler):
-    """Answer every exception of a view, also one that nobody expected, with a problem."""
+    """Answer every exception of a view with a problem, unexpected ones too."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, SuspiciousOperation):
@@ -125,13 +123,13 @@ class ProblemHandler(ExceptionHandler):
         return response
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
-        """Report failures, with a traceback; to be too busy is none, and comes in thousands."""
+        """Log failures with a traceback, but not 503: an overload brings thousands of them."""
         if exc.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
             super().report_exception(exc, response)
 
 
 def respond(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
-    """Return a problem for what never reached a view."""
+    """Return a problem outside a view of REST framework."""
     kind = "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
     body = problem(request, status, code, detail, kind)
     compact = {"separators": (",", ":")}
@@ -152,14 +150,14 @@ def from_exception(request: HttpRequest, exception: exceptions.APIException) -> 
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer what Django finds suspicious: a host that is not ours, too many fields of a form."""
+    """Answer Django's SuspiciousOperation: a foreign host, too many fields in a form."""
     if isinstance(exception, DisallowedHost):
         record_forgery(request, "host")
     return respond(request, 400, "bad_request", _("The request is malformed."))
 
 
 def record_forgery(request: HttpRequest, reason: str) -> None:
-    """Record it; a database in trouble makes no other answer of what is refused anyway."""
+    """Record a forgery; if the database fails, the request is refused all the same."""
     try:
         forgeries.record(reason, Actor.from_request(request))
     except (DatabaseError, InterfaceError) as error:
@@ -181,7 +179,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Answer what no view raised: trouble with the database can meet any middleware."""
+    """Answer an exception outside a view, such as database trouble in a middleware."""
     if trouble := database_trouble(sys.exc_info()[1]):
         return from_exception(request, trouble)
     return respond(request, 500, "error", _("Something went wrong on our side."))

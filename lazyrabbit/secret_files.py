@@ -1,7 +1,7 @@
 """Secrets from files, as Docker, Kubernetes and systemd hand them over: ``NAME_FILE`` for ``NAME``.
 
-An environment is inherited by every program that is started, and shown by tools that describe a
-service; a file is read once, by who may.
+Every child process inherits the environment, and tools that describe a service show it; a file is
+read once, with its permissions.
 """
 
 import os
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class SecretsEnv(Env):
-    """Collects every mistake, those of the files too, and remembers which files there were."""
+    """Reads secrets from files too, collects every mistake, and remembers the files."""
 
     def __init__(self) -> None:
         super().__init__(eager=False)
@@ -41,10 +41,8 @@ class SecretsEnv(Env):
 
 
 def read(file: Path) -> str:
-    """Return the one line of a file. Raises ValueError.
-
-    No sentence repeats the path: the secret itself may have been written in its place.
-    """
+    """Return the single line of a file. Raises ValueError."""
+    # No error repeats the path: the secret itself may be there by mistake.
     try:
         text = file.read_text("utf-8-sig")
     except OSError as error:

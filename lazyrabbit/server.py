@@ -1,4 +1,4 @@
-"""What gunicorn has no setting for: its errors as problems, its log, the check of the port."""
+"""Replaces parts of gunicorn: its error responses, its log, its wait for a port."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Django's settings, one block per concern; what an operator may set is in ``options``."""
+"""Django's settings, one block per concern; those of an operator are in ``options``."""
 
 import hmac
 import secrets
@@ -12,7 +12,7 @@ from lazyrabbit.options import *  # Each option is a setting too: a limit is rea
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# On a laptop a key of its own for each process will do; `make run` writes a lasting one.
+# On a laptop each process may have a random key; `make run` writes a lasting one.
 SECRET_KEY = options.SECRET_KEY or secrets.token_urlsafe(64)
 ALLOWED_HOSTS = options.ALLOWED_HOSTS or ["localhost", ".localhost", "127.0.0.1", "[::1]"]
 
@@ -57,14 +57,14 @@ WSGI_APPLICATION = "lazyrabbit.wsgi.application"
 APPEND_SLASH = False  # Both spellings of an API path work, without a redirect.
 CSRF_FAILURE_VIEW = "lazyrabbit.problems.csrf_failure"
 
-# HTTPS, and cookies that nothing but this host over HTTPS sets (RFC 6265bis, section 4.1.3.2).
+# HTTPS, and cookies that only this host can set, over HTTPS (RFC 6265bis, section 4.1.3.2).
 IS_PRODUCTION = options.IS_PRODUCTION
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
 SECURE_REFERRER_POLICY = "no-referrer"  # headers.py says where not.
-SILENCED_SYSTEM_CHECKS = ["security.W021"]  # To preload HSTS is the domain's owner's decision.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # Preloading HSTS is up to the owner of the domain.
 SESSION_COOKIE_NAME = "__Host-sessionid" if IS_PRODUCTION else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_PRODUCTION else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
@@ -86,7 +86,7 @@ TEMPLATES = [
     }
 ]
 
-# Mail waits in the database, in the transaction that it tells about, for ``manage.py worker``.
+# Mail is queued in the transaction that causes it, and sent by ``manage.py worker``.
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 EMAIL_BACKEND = options.EMAIL_URL["EMAIL_BACKEND"]
 EMAIL_HOST = options.EMAIL_URL["EMAIL_HOST"]
@@ -96,14 +96,14 @@ EMAIL_HOST_PASSWORD = options.EMAIL_URL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_SSL = options.EMAIL_URL["EMAIL_USE_SSL"]
 EMAIL_USE_TLS = options.EMAIL_URL["EMAIL_USE_TLS"]
 EMAIL_FILE_PATH = options.EMAIL_URL["EMAIL_FILE_PATH"]
-EMAIL_TIMEOUT = 60  # Seconds for each answer of the mail server: some look for spam meanwhile.
+EMAIL_TIMEOUT = 60  # Seconds for each answer of the mail server: some check for spam first.
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = options.EMAIL_FROM
-# Without a frontend, links lead to pages of our own; never to wherever a request says it came.
+# Without a frontend, links lead to our own pages; never to the host that a request names.
 HOST = ALLOWED_HOSTS[0].lstrip(".")
 ORIGIN = f"https://{HOST}" if IS_PRODUCTION else f"http://127.0.0.1:{options.PORT}"
 LINK_URL = options.FRONTEND_URL or f"{ORIGIN}/account"
 
-# Languages and time. The API speaks English; mails and pages what their readers like best.
+# Languages and time. The API is in English; mails and pages are in the reader's language.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
 LOCALE_PATHS = [BASE_DIR / "accounts" / "locale"]
@@ -112,9 +112,9 @@ USE_TZ = True
 
 # The processes of a node, and in each the threads that answer requests.
 CORES, WORKERS, THREADS = capacity.CORES, capacity.WORKERS, capacity.THREADS
-READING_THREADS = 64  # So many threads never wait for a hash, whatever the crowd of sign-ins.
+READING_THREADS = 64  # Threads that never wait for a hash, however many people sign in.
 
-# The database, with so many connections for the threads of a worker to share.
+# The database, and how many connections the threads of a worker share.
 # ATOMIC_REQUESTS stays off: it would undo "revoke the session, then answer 401".
 CONNECTIONS = 5
 DATABASES = {"default": databases.bounded(options.DATABASE)}
@@ -122,14 +122,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Users and their passwords.
 AUTH_USER_MODEL = "accounts.User"
-# Who may sign in is decided in auth.flows.authenticate; the backend knows who is in the admin.
+# auth.flows.verify decides about a sign-in; this backend only identifies users of the admin.
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
 PASSWORD_HASHERS = [
     "accounts.users.hashers.BcryptSHA256Hasher",
     "accounts.users.hashers.ImportedBcryptHasher",
 ]
-# Together the workers hash on every core; two threads each, since connections fall to the workers
-# unevenly, and one that has none leaves its core to the other.
+# Together the workers hash on every core. Each has two threads at least: requests are distributed
+# unevenly, and a worker without any leaves its core to another.
 HASHING_THREADS = max(2, CORES // WORKERS)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.passwords.policy.MinimumLengthValidator"},
@@ -151,11 +151,11 @@ AUTH_PASSWORD_VALIDATORS = [
 
 
 def token_key(secret_key: str) -> str:
-    """Return a key that serves this one use, so that a leaked one opens no admin cookie."""
+    """Derive a key for tokens alone: if it leaks, the cookies of the admin stay safe."""
     return hmac.digest(secret_key.encode(), b"accounts.sessions.tokens", "sha512").hex()
 
 
-# Tokens. What an older key has signed is good still; see sessions/tokens.py.
+# Tokens. Those signed with an older key stay valid; see sessions/tokens.py.
 TOKEN_KEY_FALLBACKS = [token_key(key) for key in options.SECRET_KEY_FALLBACKS]
 SIMPLE_JWT = {
     "ALGORITHM": options.ALGORITHM,
@@ -190,8 +190,8 @@ DRF_STANDARDIZED_ERRORS = {
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOWED_ORIGINS = [origin.rstrip("/") for origin in options.BACKEND_CORS_ORIGINS]
 CORS_ALLOW_CREDENTIALS = True
-# What Sentry, OpenTelemetry (W3C Trace Context, Baggage) and common clients add to every request:
-# each would fail in the preflight.
+# Headers of Sentry, OpenTelemetry (W3C Trace Context, Baggage) and common clients: without them
+# every preflight would fail.
 CORS_ALLOW_HEADERS = [
     *default_headers,
     *("accept-language", "baggage", "cache-control", "sentry-trace"),
@@ -199,7 +199,7 @@ CORS_ALLOW_HEADERS = [
 ]
 CORS_EXPOSE_HEADERS = ["Retry-After", "WWW-Authenticate", "X-Request-ID"]
 
-# Documentation and static files, served by this process from the packages they came in.
+# Documentation and static files, served by this process from their packages.
 SPECTACULAR_SETTINGS = {
     "TITLE": f"{options.SITE_NAME} accounts",
     "DESCRIPTION": "Sign up, sign in, and look after your account and its sessions.",

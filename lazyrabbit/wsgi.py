@@ -12,14 +12,13 @@ from lazyrabbit import env_file
 
 
 class Request(WSGIRequest):
-    """A request that is read as UTF-8, whatever charset its sender names.
+    """A request that is decoded as UTF-8, whatever charset the client names.
 
-    Django decodes the query string and forms by that name, before and outside its own handling
-    of errors, so that a name of no text encoding would be answered with a 500.
+    Django decodes by that name outside its error handling, so an unknown one would be a 500.
     """
 
     def _get_scheme(self) -> str | None:
-        """Return https also where several proxies say so, or in capitals, unlike gunicorn."""
+        """Unlike gunicorn, accept https also from several proxies, and in capitals."""
         scheme: str | None = self.environ.get("wsgi.url_scheme")
         return "https" if scheme == "http" and ip_addresses.came_over_https(self) else scheme
 
@@ -37,7 +36,7 @@ class Handler(WSGIHandler):
     request_class = Request
 
 
-# Only the entry points read .env, so that a developer's file never changes what the tests see.
+# Only entry points read .env, so that a developer's file never changes the tests.
 env_file.load()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
 django.setup(set_prefix=False)

@@ -112,7 +112,7 @@ def issue(user: User) -> dict[str, str]:
 
 
 def find_user(token: str, kind: str, database: Session) -> User:
-    """Return the active user whom a token names. Raises HTTPException."""
+    """Return the active user of a token. Raises HTTPException."""
     refusal = HTTPException(401, "Could not validate credentials", {"WWW-Authenticate": "Bearer"})
     try:
         claims = jwt.decode(token, SECRET_KEY, algorithms=[ALGORITHM])

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL, except that nobody waits long for a server in trouble."""
+"""Django's PostgreSQL backend, with a time limit for every answer and shared connections."""
 
 import select
 from typing import Any, TypeVar
@@ -17,17 +17,14 @@ Result = TypeVar("Result")
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that breaks when an answer takes longer than ``seconds``; 0: never.
+    """A connection that fails if an answer takes longer than ``seconds`` (0: no limit)."""
 
-    ``statement_timeout`` is the server's to keep, and a server that hangs keeps nothing.
-    """
-
+    # The server enforces statement_timeout; a server that hangs enforces nothing.
     seconds: float = 0
 
     def wait(
         self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None
     ) -> Result:
-        """Return what the server answers. Raises OperationalError."""
         try:
             return super().wait(gen, interval, timeout or self.seconds or None)
         except errors._WaitTimeout as error:
@@ -37,7 +34,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 class Validation(BaseDatabaseValidation):
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Refuse a database that counts bytes for letters, or lacks most letters of the world."""
+        """Refuse encodings other than UTF-8: they count bytes, or lack most letters."""
         with self.connection.cursor() as cursor:
             cursor.execute("SHOW server_encoding")
             (encoding,) = cursor.fetchone()
@@ -53,7 +50,7 @@ class Validation(BaseDatabaseValidation):
 
 
 class DatabaseWrapper(SharedConnections, base.DatabaseWrapper):
-    """Threads share a few connections, and one is replaced as soon as anything is odd about it."""
+    """Shares a few connections between threads, and replaces one that may not work any more."""
 
     validation_class = Validation
 
@@ -66,14 +63,12 @@ class DatabaseWrapper(SharedConnections, base.DatabaseWrapper):
         return connection
 
     def is_usable(self) -> bool:
-        """Return whether the server has not closed the connection, and no transaction has failed.
-
-        That costs no question: a server that says something unasked says farewell.
-        """
+        """Return whether the connection is open and no transaction has failed, without a query."""
         if self.connection is None or self.connection.closed:
             return False
         if self.connection.info.transaction_status == TransactionStatus.INERROR:
             return False
-        said = select.poll()
-        said.register(self.connection.pgconn.socket, select.POLLIN)
-        return not said.poll(0)
+        # Unsolicited data on an idle connection means that the server closed it.
+        unsolicited = select.poll()
+        unsolicited.register(self.connection.pgconn.socket, select.POLLIN)
+        return not unsolicited.poll(0)

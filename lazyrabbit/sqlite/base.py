@@ -1,4 +1,4 @@
-"""Django's SQLite, except that a new database is readable by its owner alone."""
+"""Django's SQLite backend, but only the owner can read a new database."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +10,7 @@ from django.db.backends.sqlite3 import base
 
 from lazyrabbit.connections import SharedConnections
 
-# To close a file ends every lock that the process holds on it, so nothing is opened meanwhile.
+# Closing a file releases every lock of the process on it, so nothing is opened meanwhile.
 creating = Lock()
 
 
@@ -27,7 +27,7 @@ class DatabaseWrapper(SharedConnections, base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         if not self.is_in_memory_db():
-            # One that is there keeps its permissions; what is wrong with its folder, SQLite says.
+            # An existing file keeps its permissions; SQLite itself reports a missing folder.
             with creating, suppress(OSError):
                 Path(conn_params["database"]).touch(0o600, exist_ok=False)
         connection: Connection = super().get_new_connection(conn_params)

@@ -1,6 +1,6 @@
 """django-allauth's headless API for apps, with the JWT token strategy that it ships.
 
-Tokens are signed with HS256 as everybody's here, and refresh tokens rotate, which is its default.
+Tokens are signed with HS256 as in every service here; refresh tokens rotate by default.
 """
 
 # allauth imports this with the first sign-in, and when two threads do at once, one of them fails.

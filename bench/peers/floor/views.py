@@ -6,7 +6,7 @@ from bench.peers.people.models import User
 
 
 def me(request: HttpRequest) -> JsonResponse:
-    """Answer with the user whom the access token names: one signature and one query."""
+    """Return the user of the access token: one signature and one query."""
     token = request.headers["Authorization"].removeprefix("Bearer ")
     claims = jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"])
     user = User.objects.get(pk=claims["sub"])
