@@ -112,7 +112,7 @@ def read(service: Service, token: str, seconds: float) -> Reads:
 
 def measure(emails: list[str], settings: dict[str, str], seconds: float) -> list[float]:
     """Return one row: reads alone, sign-ins alone, and both at once."""
-    hashes = hash_alone(3)  # If less than in other runs, something else is using the machine.
+    hashes = hash_alone(3)  # Less than in other runs: something else is using the machine.
     with serving(settings) as service:
         token = service.sign_in(emails[0])[1]["access_token"]
         read(service, token, 2)  # Opens connections, loads what is loaded late.
