@@ -1,4 +1,4 @@
-# Every command sets up what it needs; nothing is installed twice. `make help` lists them.
+# Every command installs what it needs, once. `make help` lists them.
 .DEFAULT_GOAL := help
 .PHONY: help install run worker test-browser test test-postgresql test-pgbouncer test-faults test-deploy test-systemd test-container test-docs test-schema audit bench bench-crowd bench-flood bench-equal-time bench-instructions bench-scale bench-worst node lint lint-schema format migrate migrate-create messages backup restore superuser shell wrk clean
 
@@ -75,14 +75,14 @@ test-pgbouncer: $(RUNS)  ## Run the same through PgBouncer, in transaction pooli
 	@command -v pgbouncer >/dev/null || { echo "PgBouncer is needed (on Debian: apt install pgbouncer)."; exit 1; }
 	@deploy/through-pgbouncer $(BIN)/pytest -n auto -m "not browser and not direct" $(ARGS)
 
-test-faults: $(RUNS)  ## Break a database and two nodes of their own, and see that nothing is lost.
+test-faults: $(RUNS)  ## Break a separate database and two nodes, and check that nothing is lost.
 	@$(BIN)/pytest -p no:randomly tests/faults $(ARGS)
 
 test-browser: $(LINTS)  ## Run the tests that look at pages in headless Chromium.
 	@command -v chromedriver >/dev/null || { echo "Chromium and its driver are needed (on Debian: apt install chromium chromium-driver)."; exit 1; }
 	@$(BIN)/pytest -m browser $(ARGS)
 
-test-schema: $(LINTS)  ## Send a server whatever the schema allows and forbids (Schemathesis).
+test-schema: $(LINTS)  ## Send a server requests that the schema allows or forbids (Schemathesis).
 	@$(BIN)/pytest -n auto -p no:randomly tests/schema $(ARGS)
 
 test-docs: node $(RUNS) $(SNIPPETS)  ## Run the snippets of docs/frontend.md against a server.
@@ -110,7 +110,7 @@ lint-schema: node $(LINTS) $(SNIPPETS)  ## Check the schema as Redocly does (nee
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
 		docs/node_modules/.bin/redocly lint --extends recommended docs/node_modules/openapi.json
 
-audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for dangers in our own code.
+audit: $(LINTS)  ## Look for known vulnerabilities in pinned libraries, and for dangers in our code.
 	@echo django==3.2.0 | $(PIP_AUDIT) /dev/stdin >/dev/null 2>&1 && echo "No advisories can be had here: the next line means nothing." || true
 	@$(PIP_AUDIT) requirements-dev.txt
 	@$(BIN)/bandit --quiet --recursive --severity-level medium --exclude '*/tests/*,*/conftest.py' accounts deploy lazyrabbit manage.py
@@ -118,7 +118,7 @@ audit: $(LINTS)  ## Look for known vulnerabilities in what is pinned, and for da
 bench: wrk $(RUNS) $(PEERS)  ## Measure our service beside others; takes about 40 minutes.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.compare $(ARGS)
 
-bench-instructions: $(RUNS) $(PEERS)  ## Count what a request takes, ours or ARGS="--services fastapi,floor".
+bench-instructions: $(RUNS) $(PEERS)  ## Count a request's instructions, ours or ARGS="--services fastapi,floor".
 	@command -v valgrind >/dev/null || { echo "Valgrind is needed (on Debian: apt install valgrind)."; exit 1; }
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.instructions $(ARGS)
 
@@ -128,13 +128,13 @@ bench-flood: $(RUNS)  ## Measure reads while 32 clients flood sign-in; takes som
 bench-crowd: $(RUNS)  ## Measure a crowd that signs in at once, and a bystander of a flood.
 	@$(BIN)/python -m bench.crowd $(ARGS)
 
-bench-equal-time: $(RUNS)  ## Measure whether the time of an answer tells who has an account.
+bench-equal-time: $(RUNS)  ## Measure whether an answer's time reveals an account.
 	@$(BIN)/python -m bench.equal_time $(ARGS)
 
-bench-worst: $(RUNS)  ## Measure the dearest request of every route, on PostgreSQL.
+bench-worst: $(RUNS)  ## Measure the most expensive request of every route, on PostgreSQL.
 	@DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres} $(BIN)/python -m bench.worst $(ARGS)
 
-bench-scale: $(RUNS)  ## Measure what a number of users costs: ARGS="--users 1000 1000000".
+bench-scale: $(RUNS)  ## Measure the cost of many users: ARGS="--users 1000 1000000".
 	@$(BIN)/python -m bench.scale $(ARGS)
 
 format: $(LINTS)  ## Format the code.
@@ -147,14 +147,14 @@ migrate: install  ## Bring the database up to date.
 migrate-create: install  ## Make a migration of what changed in the models; asks for its name.
 	@read -p "Name of the migration, like add_nickname: " name && $(BIN)/python manage.py makemigrations accounts --name "$$name"
 
-messages: $(RUNS)  ## Collect what is to be translated, and compile what is (needs gettext).
+messages: $(RUNS)  ## Collect texts for translation, and compile translations (needs gettext).
 	@$(BIN)/python manage.py makemessages --all --no-location --no-obsolete --ignore tests --ignore bench --ignore .venv
 	@cd accounts && ../$(BIN)/python ../manage.py compilemessages
 
 backup: $(RUNS)  ## Back the database up into a new file in FOLDER, or in backups.
 	@$(BIN)/python manage.py backup "$(or $(FOLDER),backups)" $(ARGS)
 
-restore: $(RUNS)  ## Replace the database by the backup FILE; everybody is signed out.
+restore: $(RUNS)  ## Replace the database by the backup FILE; everyone is signed out.
 	@test -n "$(FILE)" || { echo "Say which backup: make restore FILE=backups/accounts-…"; exit 1; }
 	@$(BIN)/python manage.py restore "$(FILE)" $(ARGS)
 
@@ -164,7 +164,7 @@ superuser: migrate  ## Make a staff account that may do everything.
 shell: install  ## Open a Python shell with the project loaded.
 	@$(BIN)/python manage.py shell
 
-clean:  ## Remove what can be made again; .env and the database stay.
+clean:  ## Remove everything that can be made again; .env and the database stay.
 	@rm -rf .venv bench/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.* htmlcov docs/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
