@@ -25,7 +25,7 @@ if __name__ == "__main__":  # Where another module imports this one, Django is s
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lazyrabbit.settings")
     django.setup()
 
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.sessions.models import Session, expiry
 from accounts.users.models import User
 
@@ -118,9 +118,9 @@ def bulk_create(batch: Batch) -> None:
     sessions = Session.objects.bulk_create(
         new_session(user, batch) for user in users for _ in range(batch.sessions)
     )
-    Event.objects.bulk_create(new_event(Name.SIGNUP_SUCCEEDED, user) for user in users)
+    Event.objects.bulk_create(new_event(EventName.SIGNUP_SUCCEEDED, user) for user in users)
     Event.objects.bulk_create(
-        new_event(Name.SIGNIN_SUCCEEDED, session.user, session) for session in sessions
+        new_event(EventName.SIGNIN_SUCCEEDED, session.user, session) for session in sessions
     )
 
 
@@ -151,7 +151,7 @@ def new_session(user: User, batch: Batch) -> Session:
     )
 
 
-def new_event(name: Name, user: User, session: Session | None = None) -> Event:
+def new_event(name: EventName, user: User, session: Session | None = None) -> Event:
     return Event(
         name=name,
         user=user,

@@ -16,7 +16,7 @@ from accounts.errors import (
     Overloaded,
     SignupClosed,
 )
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.links import flows as links
 from accounts.links.models import Purpose
 from accounts.lockouts import flows as lockouts
@@ -91,7 +91,7 @@ def store(user: User, actor: Actor) -> bool:
             user.save()
     except IntegrityError:
         return False
-    Event.objects.record(Name.SIGNUP_SUCCEEDED, actor, user.pk)
+    Event.objects.record(EventName.SIGNUP_SUCCEEDED, actor, user.pk)
     if settings.EMAIL_VERIFICATION != "none":
         outbox.send_link(user, Purpose.VERIFY, actor)
     return True
@@ -130,7 +130,7 @@ def signin(
     """
     user = authenticate(email, password, actor)
     if settings.EMAIL_VERIFICATION == "required" and not user.email_verified:
-        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="email_not_verified")
+        Event.objects.record(EventName.SIGNIN_FAILED, actor, user.pk, reason="email_not_verified")
         raise EmailNotVerified
     is_suspect = is_new_network(user, actor) and has_failures(user)
     with transaction.atomic():
@@ -150,7 +150,7 @@ def has_failures(user: User) -> bool:
     """Return whether at least five passwords were wrong within a day: someone may have guessed."""
     day_ago = timezone.now() - timedelta(days=1)
     failed = user.events.filter(
-        name=Name.SIGNIN_FAILED, created_at__gt=day_ago, details__reason="wrong_password"
+        name=EventName.SIGNIN_FAILED, created_at__gt=day_ago, details__reason="wrong_password"
     )
     return failed.order_by("-id")[:5].count() == 5
 
@@ -162,9 +162,9 @@ def signin_staff(email: str, password: str, actor: Actor) -> User:
     """
     user = authenticate(email, password, actor)
     if not user.is_staff:
-        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="not_staff")
+        Event.objects.record(EventName.SIGNIN_FAILED, actor, user.pk, reason="not_staff")
         raise InvalidCredentials
-    Event.objects.record(Name.SIGNIN_SUCCEEDED, actor, user.pk, admin=True)
+    Event.objects.record(EventName.SIGNIN_SUCCEEDED, actor, user.pk, admin=True)
     return user
 
 
@@ -175,7 +175,7 @@ def authenticate(email: str, password: str, actor: Actor) -> User:
     """
     user = check_credentials(email, password, actor)
     if not user.is_active:
-        Event.objects.record(Name.SIGNIN_FAILED, actor, user.pk, reason="account_inactive")
+        Event.objects.record(EventName.SIGNIN_FAILED, actor, user.pk, reason="account_inactive")
         raise AccountInactive
     return user
 
@@ -189,7 +189,7 @@ def check_credentials(email: str, password: str, actor: Actor) -> User:
     hashing_pool.pool.refuse_if_full()
     email = User.objects.normalize_email(email)
     limits = lockouts.signin_limits(email, actor.network)
-    attempt = throttling.Attempt(limits, actor, Name.SIGNIN_BLOCKED, email=email)
+    attempt = throttling.Attempt(limits, actor, EventName.SIGNIN_BLOCKED, email=email)
     throttling.refuse_if_reached(attempt)
     # Counted only when it is their turn: the right passwords of one network may wait together.
     with (
@@ -209,7 +209,7 @@ def record_failure(email: str, actor: Actor) -> None:
     """Record the failure at the same cost whether or not the email address has an account."""
     user_id = User.objects.filter(email=email).values_list("pk", flat=True).first()
     reason = "unknown_email" if user_id is None else "wrong_password"
-    Event.objects.record(Name.SIGNIN_FAILED, actor, user_id, reason=reason)
+    Event.objects.record(EventName.SIGNIN_FAILED, actor, user_id, reason=reason)
 
 
 def signout(access_token: str | None, refresh_token: str | None, scope: str, actor: Actor) -> None:
@@ -232,7 +232,7 @@ def signout(access_token: str | None, refresh_token: str | None, scope: str, act
     with transaction.atomic():
         if ended := chosen.revoke():
             Event.objects.record(
-                Name.SIGNOUT,
+                EventName.SIGNOUT,
                 actor,
                 session.user_id,
                 session.pk,

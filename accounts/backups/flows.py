@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from accounts.actors.actor import COMMAND
 from accounts.backups import files, postgresql, sqlite
-from accounts.events.models import Event, Name, describe, publish
+from accounts.events.models import Event, EventName, build, publish
 
 RECORD = """
     INSERT INTO events (name, user_agent, request_id, created_at, details)
@@ -47,7 +47,7 @@ def back_up(folder: Path, keep_days: int | None = None) -> Path:
         tool.check(part)
 
     file = files.write(folder, tool.SUFFIX, fill)
-    Event.objects.record(Name.BACKUP_MADE, COMMAND, backup=file.name)
+    Event.objects.record(EventName.BACKUP_MADE, COMMAND, backup=file.name)
     if keep_days is not None:
         files.remove_older(file, keep_days)
     return file
@@ -55,7 +55,7 @@ def back_up(folder: Path, keep_days: int | None = None) -> Path:
 
 def last_backup_at() -> datetime | None:
     """Return when the database was last backed up, on whichever machine; None if never."""
-    made = Event.objects.filter(name=Name.BACKUP_MADE).order_by("-id")
+    made = Event.objects.filter(name=EventName.BACKUP_MADE).order_by("-id")
     return made.values_list("created_at", flat=True).first()
 
 
@@ -64,7 +64,7 @@ def restore(file: Path) -> None:
 
     Raises BackupError or OSError; then the database is as it was.
     """
-    event = describe(Name.RESTORED, COMMAND, backup="".join(filter(str.isprintable, file.name)))
+    event = build(EventName.RESTORED, COMMAND, backup="".join(filter(str.isprintable, file.name)))
     engine().restore(connection.settings_dict, file, statements(event))
     publish(event)
 
@@ -75,7 +75,7 @@ def begin_anew() -> None:
 
     For a database that was set back by something else than ``restore``.
     """
-    event = describe(Name.RESTORED, COMMAND)
+    event = build(EventName.RESTORED, COMMAND)
     with connection.cursor() as cursor:
         for statement in statements(event):
             cursor.execute(statement)

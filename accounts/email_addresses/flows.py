@@ -17,12 +17,12 @@ from accounts.errors import (
     LinkNotValid,
     OwnershipRequired,
 )
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.links import flows as links
 from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.outbox import flows as outbox
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.flows import NOTHING, Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -39,15 +39,15 @@ class Outcome(Enum):
 
 
 class MailboxProof(NamedTuple):
-    """What a reader shows of a mail, its token or its code, and of the account beside it.
+    """The token or the code of a mail, and what shows that the account is its reader's.
 
-    For the account that is a session, or its password; beside a code, its address too.
+    That is a session or, beside a token, a proof; beside a code, email address and password.
     """
 
     token: str | None = None
     code: str | None = None
     session: Session | None = None
-    current_password: str | None = None
+    account: Proof = NOTHING
     email: str | None = None
     password: str | None = None
 
@@ -77,7 +77,7 @@ def verify_once(proof: MailboxProof, actor: Actor, *, start_over: bool) -> Outco
         user = consume(link, proof)
         users, now = User.objects.filter(pk=user.pk), timezone.now()
         users.update(email_verified_at=Coalesce("email_verified_at", now), updated_at=now)
-        Event.objects.record(Name.EMAIL_VERIFIED, actor, user.pk)
+        Event.objects.record(EventName.EMAIL_VERIFIED, actor, user.pk)
         if start_over:
             reset_access(user, actor)
     return Outcome.ACCESS_RESET if start_over else Outcome.DONE
@@ -94,9 +94,9 @@ def find(purpose: Purpose, proof: MailboxProof, actor: Actor) -> tuple[Link, boo
         link = Link.objects.present(proof.token, purpose)
         if session and session.user_id != link.user_id:
             raise InvalidToken
-        if proof.current_password is not None:
-            reauthentication.check(link.user, Proof(proof.current_password), actor)
-        return link, session is not None or proof.current_password is not None
+        if proof.account.is_given:
+            reauthentication.check(link.user, proof.account, actor)
+        return link, session is not None or proof.account.is_given
     if session:
         return enter(purpose, session.user, proof.code or "", actor), True
     if proof.email is None or proof.password is None:
@@ -143,27 +143,25 @@ def reset_access(user: User, actor: Actor) -> None:
     name = user.full_name if user.email_verified else None
     User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
     ended = sessions.revoke_access(user)
-    Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
+    Event.objects.record(EventName.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
     outbox.send_link(user, Purpose.RESET, actor)
 
 
-def request_change(
-    session: Session, actor: Actor, new_email: str, current_password: str | None = None
-) -> None:
+def request_change(session: Session, actor: Actor, new_email: str, proof: Proof = NOTHING) -> None:
     """Send a link to the new address; until it is followed, nothing changes.
 
     Only its reader is told whether it has an account. Raises what
     ``reauthentication.require`` and ``lock_user`` raise, and TooManyAttempts.
     """
-    reauthentication.require(session, Proof(current_password), actor)
-    sessions.count_change(session, Name.EMAIL_CHANGE_REQUESTED, actor)
+    reauthentication.require(session, proof, actor)
+    sessions.count_change(session, EventName.EMAIL_CHANGE_REQUESTED, actor)
     has_quota = outbox.take_quota(Purpose.CHANGE, new_email, actor)
     if not has_quota:
         return
     with transaction.atomic():
         user = reauthentication.lock_user(session)
         outbox.send_link(user, Purpose.CHANGE, actor, email=new_email)
-        Event.objects.record(Name.EMAIL_CHANGE_REQUESTED, actor, user.pk, session.pk)
+        Event.objects.record(EventName.EMAIL_CHANGE_REQUESTED, actor, user.pk, session.pk)
 
 
 def confirm_change(proof: MailboxProof, actor: Actor) -> Outcome:
@@ -191,7 +189,7 @@ def confirm_change(proof: MailboxProof, actor: Actor) -> Outcome:
         user.links.revocable().delete()
         tell_old_address(was, user, actor)
         outbox.notify("email_changed", user, actor)
-        Event.objects.record(Name.EMAIL_CHANGED, actor, user.pk)
+        Event.objects.record(EventName.EMAIL_CHANGED, actor, user.pk)
     return Outcome.DONE
 
 
@@ -238,5 +236,5 @@ def bring_back(user: User, undo: Link, actor: Actor) -> None:
     Call it in a transaction that has locked the user. Raises EmailTaken.
     """
     undo.bring_back(user)
-    Event.objects.record(Name.EMAIL_CHANGE_UNDONE, actor, user.pk)
+    Event.objects.record(EventName.EMAIL_CHANGE_UNDONE, actor, user.pk)
     reset_access(user, actor)

@@ -29,6 +29,7 @@ from accounts.errors import (
 from accounts.links.models import Purpose
 from accounts.outbox import flows as outbox
 from accounts.outbox.serializers import MessageSerializer
+from accounts.reauthentication.flows import Proof
 from accounts.sessions.authentication import SessionAuthentication
 from accounts.sessions.models import Session
 from accounts.viewsets import (
@@ -69,12 +70,12 @@ def session_of(request: Request) -> Session | None:
     return session
 
 
-def proof_from(data: dict[str, Any], session: Session | None) -> flows.Proof:
-    return flows.Proof(
+def proof_from(data: dict[str, Any], session: Session | None) -> flows.MailboxProof:
+    return flows.MailboxProof(
         token=data.get("token"),
         code=data.get("code"),
         session=session,
-        current_password=data.get("current_password"),
+        account=Proof(password=data.get("current_password")),
         email=data.get("email"),
         password=data.get("password"),
     )
@@ -184,6 +185,6 @@ class ChangeEmailViewSet(MemberViewSet):
             session=self.session,
             actor=self.actor,
             new_email=data["new_email"],
-            current_password=data.get("current_password"),
+            proof=Proof(password=data.get("current_password")),
         )
         return Response({"message": "We sent a link to the new address."}, status=202)

@@ -15,10 +15,12 @@ from accounts.actors import devices
 from accounts.actors.actor import Actor
 
 logger = logging.getLogger(__name__)
-EVENTS = Counter("events", "Events of the audit log, by name and reason.", ["event", "reason"])
+EVENTS_TOTAL = Counter(
+    "events", "Events of the audit log, by name and reason.", ["event", "reason"]
+)
 
 
-class Name(models.TextChoices):
+class EventName(models.TextChoices):
     """Everything that is recorded; docs/events.md says of each when, and with which details."""
 
     SIGNUP_SUCCEEDED = "signup_succeeded"
@@ -53,29 +55,29 @@ class Name(models.TextChoices):
 # What "reason" in the details may say. Each series counts from 0 on: to Prometheus, one that
 # begins with 1 has not risen.
 REASONS = {
-    Name.SIGNIN_FAILED: (
+    EventName.SIGNIN_FAILED: (
         "wrong_password",
         "unknown_email",
         "account_inactive",
         "email_not_verified",
         "not_staff",
     ),
-    Name.FORGERY_REFUSED: ("token", "host", "form"),
+    EventName.FORGERY_REFUSED: ("token", "host", "form"),
 }
-for name in Name:
+for name in EventName:
     for reason in REASONS.get(name, ("",)):
-        EVENTS.labels(name, reason)
+        EVENTS_TOTAL.labels(name, reason)
 
 
 def names() -> list[tuple[str, str]]:
     """Return the choices, which no migration has to repeat; they are shown as they are written."""
-    return [(name, name) for name in Name.values]
+    return [(name, name) for name in EventName.values]
 
 
 class EventQuerySet(models.QuerySet["Event"]):
     def record(
         self,
-        name: Name,
+        name: EventName,
         actor: Actor,
         user_id: int | None = None,
         session_id: UUID | None = None,
@@ -86,7 +88,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         Call it in the transaction of what it records: no audit, no change. Never give it a
         password, a token, or an e-mail address; ``details`` are a few plain values.
         """
-        self.write([describe(name, actor, user_id, session_id, **details)])
+        self.write([build(name, actor, user_id, session_id, **details)])
 
     def write(self, events: "Iterable[Event]", *, is_published: bool = True) -> None:
         """Write down these events; ``publish`` is the caller's where there may be very many."""
@@ -97,7 +99,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 def publish(event: "Event", number: int = 1) -> None:
     """Log and count an event that was written down, or so many in one line."""
-    EVENTS.labels(event.name, event.details.get("reason", "")).inc(number)
+    EVENTS_TOTAL.labels(event.name, event.details.get("reason", "")).inc(number)
     fields = {
         "event": event.name,
         "user_id": event.user_id,
@@ -159,8 +161,8 @@ class Event(models.Model):
         return " ".join([self.name, *(f"{key}={value}" for key, value in parts.items())])
 
 
-def describe(
-    name: Name,
+def build(
+    name: EventName,
     actor: Actor,
     user_id: int | None = None,
     session_id: UUID | None = None,

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.actors.devices import UNKNOWN
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 
 SIGNED_IN = {
     "id": 42,
@@ -25,7 +25,7 @@ class EventSerializer(serializers.Serializer[Event]):
     """Staff stay anonymous: where one of them acted from is not told."""
 
     id = serializers.IntegerField()
-    name = serializers.ChoiceField(Name.values)
+    name = serializers.ChoiceField(EventName.values)
     created_at = serializers.DateTimeField()
     session_id = serializers.UUIDField(allow_null=True, help_text="The session it is about.")
     ip_address = serializers.CharField(allow_null=True)

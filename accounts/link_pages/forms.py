@@ -13,6 +13,7 @@ from accounts.errors import LinkNotValid
 from accounts.links.models import Link, Purpose
 from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
+from accounts.reauthentication.flows import Proof
 from accounts.users.models import LONGEST_EMAIL, validate_email_shape
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class VerifyForm(LinkForm):
 
     def act(self, actor: Actor) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
-        proof = email_addresses.MailboxProof(token=token, current_password=password)
+        proof = email_addresses.MailboxProof(token=token, account=Proof(password))
         return self.says(email_addresses.verify_email(proof, actor, start_over=self.starts_over()))
 
     def says(self, outcome: email_addresses.Outcome) -> str:
@@ -155,7 +156,7 @@ class ConfirmChangeForm(LinkForm):
 
     def act(self, actor: Actor) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
-        proof = email_addresses.MailboxProof(token=token, current_password=password)
+        proof = email_addresses.MailboxProof(token=token, account=Proof(password))
         if email_addresses.confirm_change(proof, actor) == email_addresses.Outcome.DONE:
             return gettext("Your account has its new address.")
         return restored()

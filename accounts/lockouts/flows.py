@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from accounts.actors import ip_addresses
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.outbox import flows as outbox
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -110,5 +110,5 @@ def unblock(user: User, actor: Actor) -> list[throttling.Tally]:
     lifted = throttling.clear([*limits, *outbox.quotas(user.email)])
     if lifted:
         names = sorted({tally.limit.name for tally in lifted})
-        Event.objects.record(Name.ACCOUNT_UNBLOCKED, actor, user.pk, limits=names)
+        Event.objects.record(EventName.ACCOUNT_UNBLOCKED, actor, user.pk, limits=names)
     return lifted

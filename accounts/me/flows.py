@@ -1,15 +1,17 @@
 """Change and delete one's own account."""
 
+from types import EllipsisType
+
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, StaffCannotBeDeleted
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.flows import NOTHING, Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -19,32 +21,32 @@ def update(
     session: Session,
     actor: Actor,
     *,
+    full_name: str | EllipsisType | None = ...,
     password: str | None = None,
-    current_password: str | None = None,
-    **profile: str | None,
+    proof: Proof = NOTHING,
 ) -> User:
-    """Change the name, the password, both or neither, and return the user as it is now.
+    """Change the name (``...`` leaves it), the password, both or neither; return the user.
 
-    Only the columns named are written, and only to a row that is still there: a request that
-    read the user earlier undoes nothing and resurrects nobody. Raises what ``passwords.prepare``
-    and ``passwords.replace`` raise, and TooManyAttempts.
+    Raises what ``passwords.prepare`` and ``passwords.replace`` raise, and TooManyAttempts.
     """
     password_hash = None
-    if profile:
-        sessions.count_change(session, Name.PROFILE_CHANGED, actor)
-    if "full_name" in profile:
-        session.user.full_name = profile["full_name"]  # A new password must not resemble it.
+    if full_name is not ...:
+        sessions.count_change(session, EventName.PROFILE_CHANGED, actor)
+        session.user.full_name = full_name  # A new password must not resemble it.
     if password is not None:
-        password_hash = passwords.prepare(session, password, current_password, "password", actor)
-    elif current_password is not None:
-        reauthentication.require(session, Proof(current_password), actor)
+        password_hash = passwords.prepare(session, password, proof, "password", actor)
+    elif proof.is_given:
+        reauthentication.require(session, proof, actor)
+    # Only the columns that change are written, to a row that is still there: the user that was
+    # read for this request may have been changed or deleted since.
     users = User.objects.filter(pk=session.user_id)
     with transaction.atomic():
         if password_hash:
             passwords.replace(session, password_hash, actor)
-        if profile and users.update(**profile, updated_at=timezone.now()):
+        if full_name is not ... and users.update(full_name=full_name, updated_at=timezone.now()):
+            details = {"fields": ["full_name"]}
             Event.objects.record(
-                Name.PROFILE_CHANGED, actor, session.user_id, session.pk, fields=sorted(profile)
+                EventName.PROFILE_CHANGED, actor, session.user_id, session.pk, **details
             )
         user = users.first()
     if user is None:
@@ -52,24 +54,24 @@ def update(
     return user
 
 
-def delete(session: Session, actor: Actor, current_password: str | None = None) -> None:
+def delete(session: Session, actor: Actor, proof: Proof = NOTHING) -> None:
     """Delete the account and everything it owns.
 
-    Raises StaffCannotBeDeleted, and what ``reauthentication.require`` and ``lock_user`` raise. The
-    lock lets no sign-in start a session half-way through, and nobody be made staff.
+    Raises StaffCannotBeDeleted, and what ``reauthentication.require`` and ``lock_user`` raise.
     """
     refuse_staff(session.user)
-    reauthentication.require(session, Proof(current_password), actor)
+    reauthentication.require(session, proof, actor)
     with transaction.atomic():
+        # Behind the lock no sign-in starts a session, and no member of staff makes them staff.
         for user in User.objects.filter(pk=session.user_id).select_for_update():
             refuse_staff(user)
         user = reauthentication.lock_user(session)
-        Event.objects.record(Name.ACCOUNT_DELETED, actor, user.pk, session.pk)
+        Event.objects.record(EventName.ACCOUNT_DELETED, actor, user.pk, session.pk)
         outbox.notify("account_deleted", user, actor)
         user.delete()
 
 
 def refuse_staff(user: User) -> None:
-    """Raise StaffCannotBeDeleted if the user is one of them, as a stolen token could else."""
+    # A stolen token must not delete the people who look after the others.
     if user.is_privileged:
         raise StaffCannotBeDeleted

@@ -17,6 +17,7 @@ from accounts.errors import (
 )
 from accounts.me import flows
 from accounts.me.serializers import DeleteSerializer, UpdateSerializer
+from accounts.reauthentication.flows import Proof
 from accounts.users.serializers import UserSerializer
 from accounts.viewsets import MemberViewSet, documented
 
@@ -54,13 +55,12 @@ class MeViewSet(MemberViewSet):
         body is ignored.
         """
         data = self.validated_data()
-        profile = {"full_name": data["full_name"]} if "full_name" in data else {}
         user = flows.update(
             session=self.session,
             actor=self.actor,
+            full_name=data.get("full_name", ...),
             password=data.get("password"),
-            current_password=data.get("current_password"),
-            **profile,
+            proof=Proof(password=data.get("current_password")),
         )
         return Response(UserSerializer(user).data)
 
@@ -84,6 +84,6 @@ class MeViewSet(MemberViewSet):
         flows.delete(
             session=self.session,
             actor=self.actor,
-            current_password=data.get("current_password"),
+            proof=Proof(password=data.get("current_password")),
         )
         return Response(status=204)

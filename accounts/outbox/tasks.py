@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.links.models import LIFETIMES, Link, LinkQuerySet, Purpose
 from accounts.outbox.texts import address, mail
 from accounts.users.models import User
@@ -73,7 +73,7 @@ def look_up(purpose: str, email: str, actor: dict[str, Any] | list[Any]) -> None
         if user is None:
             return
         if asked == Purpose.RESET:
-            Event.objects.record(Name.PASSWORD_RESET_REQUESTED, asker, user.pk)
+            Event.objects.record(EventName.PASSWORD_RESET_REQUESTED, asker, user.pk)
         link = replace(user, asked, email)
         send_link.enqueue(link.pk, asker.language)
 

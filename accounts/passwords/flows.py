@@ -11,7 +11,7 @@ from accounts.errors import (
     PasswordIncorrect,
     PasswordUnchanged,
 )
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.links.models import Link, Purpose
 from accounts.lockouts import flows as lockouts
 from accounts.outbox import flows as outbox
@@ -24,9 +24,7 @@ from accounts.users.hashers import in_one_form
 from accounts.users.models import User
 
 
-def prepare(
-    session: Session, new_password: str, current_password: str | None, attr: str, actor: Actor
-) -> str:
+def prepare(session: Session, new_password: str, proof: Proof, attr: str, actor: Actor) -> str:
     """Return the hash of a new password that its owner may have.
 
     Raises what ``reauthentication.require`` raises; PasswordRefused or PasswordUnchanged, with the
@@ -34,17 +32,17 @@ def prepare(
     """
     # Two hashes: call it before the transaction of ``replace``, which holds a lock.
     try:
-        reauthentication.require(session, Proof(current_password), actor)
+        reauthentication.require(session, proof, actor)
     except PasswordIncorrect as error:
         raise PasswordIncorrect(policy.refusals(new_password, session.user, attr)) from error
     policy.check(new_password, session.user, attr)
-    if current_password is None:
+    if proof.password is None:
         is_unchanged = session.user.check_password(new_password)
     else:
-        is_unchanged = in_one_form(new_password) == in_one_form(current_password)
+        is_unchanged = in_one_form(new_password) == in_one_form(proof.password)
     if is_unchanged:
         raise PasswordUnchanged(attr)
-    sessions.count_change(session, Name.PASSWORD_CHANGED, actor)
+    sessions.count_change(session, EventName.PASSWORD_CHANGED, actor)
     return make_password(new_password)
 
 
@@ -60,13 +58,15 @@ def replace(session: Session, password_hash: str, actor: Actor) -> None:
     users = User.objects.filter(pk=user.pk)
     users.update(password=password_hash, updated_at=timezone.now())
     ended = sessions.revoke_access(user, keep=session)
-    Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, session.pk, sessions_ended=ended)
+    Event.objects.record(
+        EventName.PASSWORD_CHANGED, actor, user.pk, session.pk, sessions_ended=ended
+    )
     outbox.notify("password_changed", user, actor)
 
 
-def change(session: Session, new_password: str, current_password: str, actor: Actor) -> None:
+def change(session: Session, new_password: str, proof: Proof, actor: Actor) -> None:
     """Change a password that its owner knows. Raises what ``prepare`` and ``replace`` raise."""
-    password_hash = prepare(session, new_password, current_password, "new_password", actor)
+    password_hash = prepare(session, new_password, proof, "new_password", actor)
     replace(session, password_hash, actor)
 
 
@@ -87,7 +87,7 @@ def set_by_staff(
             raise InvalidToken
         ended = sessions.revoke_access(user)
         lockouts.forgive(user)
-        Event.objects.record(Name.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
+        Event.objects.record(EventName.PASSWORD_CHANGED, actor, user.pk, sessions_ended=ended)
         outbox.notify("password_changed", user, actor)
 
 
@@ -115,7 +115,7 @@ def reset(token: str, new_password: str, actor: Actor) -> None:
         )
         ended = sessions.revoke_access(user)
         lockouts.forgive(user)
-        Event.objects.record(Name.PASSWORD_RESET, actor, user.pk, sessions_ended=ended)
+        Event.objects.record(EventName.PASSWORD_RESET, actor, user.pk, sessions_ended=ended)
         outbox.notify("password_changed", user, actor)
 
 
@@ -127,10 +127,10 @@ def accept_mailbox(user: User, email: str, actor: Actor) -> None:
     """
     if undo := user.links.to_undo(email).first():
         undo.bring_back(user)
-        Event.objects.record(Name.EMAIL_CHANGE_UNDONE, actor, user.pk)
+        Event.objects.record(EventName.EMAIL_CHANGE_UNDONE, actor, user.pk)
     elif user.email != email:
         raise LinkNotValid
     elif not user.email_verified:
         # A stranger may have signed up with the email address, and given the name.
         user.email_verified_at, user.full_name = timezone.now(), None
-        Event.objects.record(Name.EMAIL_VERIFIED, actor, user.pk)
+        Event.objects.record(EventName.EMAIL_VERIFIED, actor, user.pk)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect, ReauthenticationRequired
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.lockouts import flows as lockouts
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
@@ -20,6 +20,9 @@ class Proof(NamedTuple):
     @property
     def is_given(self) -> bool:
         return self.password is not None
+
+
+NOTHING = Proof()
 
 
 def require(session: Session, proof: Proof, actor: Actor) -> None:
@@ -46,7 +49,7 @@ def check(user: User, proof: Proof, actor: Actor) -> None:
         throttling.counting_failures(attempt, PasswordIncorrect),
     ):
         if not user.check_password(proof.password):
-            Event.objects.record(Name.REAUTHENTICATION_FAILED, actor, user.pk)
+            Event.objects.record(EventName.REAUTHENTICATION_FAILED, actor, user.pk)
             raise PasswordIncorrect
 
 

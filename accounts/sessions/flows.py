@@ -15,7 +15,7 @@ from rest_framework.exceptions import NotAuthenticated
 
 from accounts.actors.actor import Actor
 from accounts.errors import ForgedToken, InvalidCredentials, InvalidToken
-from accounts.events.models import Event, Name, describe, publish
+from accounts.events.models import Event, EventName, build, publish
 from accounts.links.models import Link
 from accounts.outbox import flows as outbox
 from accounts.sessions.models import Session, SessionQuerySet, expiry
@@ -70,7 +70,7 @@ def start(user: User, actor: Actor) -> Tokens:
         refresh_network=actor.network,
         expires_at=expiry(now, now),
     )
-    Event.objects.record(Name.SIGNIN_SUCCEEDED, actor, user.pk, session.pk)
+    Event.objects.record(EventName.SIGNIN_SUCCEEDED, actor, user.pk, session.pk)
     return issue(session)
 
 
@@ -142,7 +142,7 @@ def accept_or_revoke(token: RefreshToken, now: datetime, actor: Actor) -> Sessio
         return repeat(session, actor)
     with transaction.atomic():
         if Session.objects.filter(pk=session.pk).revoke():
-            Event.objects.record(Name.REFRESH_REUSE, actor, session.user_id, session.pk)
+            Event.objects.record(EventName.REFRESH_REUSE, actor, session.user_id, session.pk)
             outbox.notify("refresh_reuse", session.user, actor)
     raise InvalidToken
 
@@ -188,7 +188,7 @@ def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> Ac
         raise
 
 
-def count_change(session: Session, name: Name, actor: Actor) -> None:
+def count_change(session: Session, name: EventName, actor: Actor) -> None:
     """Count one more change of this kind to the account. Raises TooManyAttempts.
 
     Call it before the change, and outside of its transaction, which would take the count back.
@@ -209,7 +209,7 @@ def end(sessions: SessionQuerySet, actor: Actor, *, is_published: bool = True) -
     live = sessions.live().order_by("pk").select_for_update(no_key=True, of=("self",))
     owners = dict(live.values_list("pk", "user_id"))
     Session.objects.filter(pk__in=owners).revoke()
-    events = (describe(Name.SESSION_ENDED, actor, user_id, pk) for pk, user_id in owners.items())
+    events = (build(EventName.SESSION_ENDED, actor, user_id, pk) for pk, user_id in owners.items())
     Event.objects.write(events, is_published=is_published)
     return len(owners)
 
@@ -251,7 +251,7 @@ def end_all(sessions: SessionQuerySet, actor: Actor) -> int:
             ended += end(Session.objects.filter(pk__in=pks), actor, is_published=False)
             batch = batch.filter(pk__gt=pks[-1])
     finally:  # Also of what was ended when it is interrupted.
-        publish(describe(Name.SESSION_ENDED, actor, sessions_ended=ended), ended)
+        publish(build(EventName.SESSION_ENDED, actor, sessions_ended=ended), ended)
     return ended
 
 

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name, describe
+from accounts.events.models import Event, EventName, build
 from accounts.links.models import Link
 from accounts.sessions import flows as sessions
 from accounts.users.models import User
@@ -38,10 +38,10 @@ def end_all_access(users: Iterable[User]) -> None:
 
 @transaction.atomic
 def set_active(users: list[int], is_active: bool, actor: Actor) -> list[int]:
-    name = Name.ACCOUNT_ACTIVATED if is_active else Name.ACCOUNT_DEACTIVATED
+    name = EventName.ACCOUNT_ACTIVATED if is_active else EventName.ACCOUNT_DEACTIVATED
     others = User.objects.filter(pk__in=users, is_active=not is_active).order_by("pk")
     changed = list(others.select_for_update().values_list("pk", flat=True))
     now = timezone.now()
     User.objects.filter(pk__in=changed).update(is_active=is_active, updated_at=now)
-    Event.objects.write(describe(name, actor, user_id) for user_id in changed)
+    Event.objects.write(build(name, actor, user_id) for user_id in changed)
     return changed

@@ -11,7 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.staff.base import AuditedAdmin
 from accounts.staff.permissions import is_superuser
 
@@ -44,4 +44,4 @@ class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
     def record(self, request: HttpRequest, groups: Iterable[Group], act: str) -> None:
         for group in groups:
             actor = Actor.staff(request)
-            Event.objects.record(Name.GROUP_CHANGED, actor, group=group.name, act=act)
+            Event.objects.record(EventName.GROUP_CHANGED, actor, group=group.name, act=act)

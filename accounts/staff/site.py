@@ -17,7 +17,7 @@ from django.urls import reverse
 from accounts.actors.actor import Actor
 from accounts.auth import flows
 from accounts.errors import AccountInactive, InvalidCredentials, TooManyAttempts
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.sessions import flows as sessions
 from accounts.staff.passwords import OwnPasswordForm
 from accounts.users.models import User
@@ -76,7 +76,7 @@ class AdminSite(admin.AdminSite):
         with transaction.atomic():
             if request.method == "POST" and request.user.is_authenticated:
                 actor = Actor.from_request(request)
-                Event.objects.record(Name.SIGNOUT, actor, request.user.pk, admin=True)
+                Event.objects.record(EventName.SIGNOUT, actor, request.user.pk, admin=True)
             return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:

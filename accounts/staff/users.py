@@ -19,7 +19,7 @@ from django.utils.html import format_html
 
 from accounts.actors.actor import Actor
 from accounts.email_addresses import flows as email_addresses
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.sessions import flows as sessions
 from accounts.staff import flows
 from accounts.staff.actions import approve, deactivate_and_sign_out, sign_out_everywhere
@@ -178,7 +178,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         actor, changed = Actor.staff(request), set(form.changed_data) - {"seen_at"}
         if not change:
             super().save_model(request, obj, form, change)
-            Event.objects.record(Name.ACCOUNT_CREATED, actor, obj.pk)
+            Event.objects.record(EventName.ACCOUNT_CREATED, actor, obj.pk)
             return
         was = User(pk=obj.pk, email=form.initial["email"], email_verified_at=obj.email_verified_at)
         has_moved = obj.email != was.email  # Another spelling of the same is no move.
@@ -194,25 +194,25 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             email_addresses.follow_staff(obj, was, actor)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        Event.objects.record(Name.ACCOUNT_DELETED, Actor.staff(request), obj.pk)
+        Event.objects.record(EventName.ACCOUNT_DELETED, Actor.staff(request), obj.pk)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Lock the rows first, so that no sign-in starts a session half-way through."""
         with transaction.atomic():
             for user in queryset.select_for_update():
-                Event.objects.record(Name.ACCOUNT_DELETED, Actor.staff(request), user.pk)
+                Event.objects.record(EventName.ACCOUNT_DELETED, Actor.staff(request), user.pk)
             queryset.delete()
 
 
 def record_changes(user: User, changed: set[str], actor: Actor) -> None:
     if "is_active" in changed:
-        name = Name.ACCOUNT_ACTIVATED if user.is_active else Name.ACCOUNT_DEACTIVATED
+        name = EventName.ACCOUNT_ACTIVATED if user.is_active else EventName.ACCOUNT_DEACTIVATED
         Event.objects.record(name, actor, user.pk)
     if fields := changed & set(PRIVILEGES):
         # With the new values, so that a search finds promotions and demotions.
         values = {name: getattr(user, name) for name in fields & {"is_staff", "is_superuser"}}
         details = {"fields": sorted(fields), **values}
-        Event.objects.record(Name.PRIVILEGES_CHANGED, actor, user.pk, **details)
+        Event.objects.record(EventName.PRIVILEGES_CHANGED, actor, user.pk, **details)
     if fields := changed - {*PRIVILEGES, "is_active"}:
-        Event.objects.record(Name.PROFILE_CHANGED, actor, user.pk, fields=sorted(fields))
+        Event.objects.record(EventName.PROFILE_CHANGED, actor, user.pk, fields=sorted(fields))

@@ -33,7 +33,10 @@ MAY_IMPORT = {
         *("reauthentication", "auth"),
     },
     "me": {"actors", "events", "users", "outbox", "sessions", "reauthentication", "passwords"},
-    "link_pages": {"actors", "users", "links", "outbox", "passwords", "email_addresses"},
+    "link_pages": {
+        *("actors", "users", "links", "outbox", "reauthentication", "passwords"),
+        "email_addresses",
+    },
     "staff": {
         *("actors", "events", "users", "links", "outbox", "sessions", "reauthentication"),
         *("passwords", "auth", "email_addresses"),

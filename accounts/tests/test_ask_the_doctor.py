@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.management.commands import doctor as command
 from accounts.throttling.models import Counter
 
@@ -264,7 +264,7 @@ def test_no_backup_for_a_day_in_production(doctor, settings, hours, said):
     settings.IS_PRODUCTION = True
     for age in [] if hours is None else [hours + 100, hours]:
         made_at = timezone.now() - timedelta(hours=age)
-        Event.objects.create(name=Name.BACKUP_MADE, created_at=made_at)
+        Event.objects.create(name=EventName.BACKUP_MADE, created_at=made_at)
 
     assert [line for line in doctor() if "backup" in line] == said
 

@@ -14,7 +14,7 @@ from prometheus_client import metrics
 
 from accounts.actors.actor import Actor
 from accounts.errors import TooManyAttempts
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.throttling.limits import NAMES, Limit
 from accounts.throttling.models import Counter
 
@@ -32,7 +32,7 @@ class Attempt(NamedTuple):
 
     limits: Sequence[Limit]
     actor: Actor
-    event: Name = Name.LIMIT_REACHED
+    event: EventName = EventName.LIMIT_REACHED
     user_id: int | None = None
     session_id: UUID | None = None
     email: str | None = None

@@ -3,7 +3,7 @@
 from functools import partial
 
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.throttling import flows as throttling
 from accounts.throttling.limits import hourly
 
@@ -13,6 +13,6 @@ def record(reason: str, actor: Actor) -> None:
 
     It names no account: whatever else was sent may be forged too.
     """
-    limit = hourly(f"{Name.FORGERY_REFUSED} {reason}", actor.network)
-    event = partial(Event.objects.record, Name.FORGERY_REFUSED, actor, reason=reason)
+    limit = hourly(f"{EventName.FORGERY_REFUSED} {reason}", actor.network)
+    event = partial(Event.objects.record, EventName.FORGERY_REFUSED, actor, reason=reason)
     throttling.record_unless_reached(limit, event)

@@ -19,7 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from accounts.actors.actor import COMMAND
 from accounts.errors import EmailTaken
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.users.hashers import AsTyped, in_one_form, renew
 
 # str.lower() would turn other letters into these, as the Kelvin sign into k.
@@ -127,7 +127,7 @@ class UserManager(BaseUserManager["User"]):
         user = self.prepare(email, password, is_staff=True, is_superuser=True, **fields)
         with transaction.atomic(using=self._db):
             user.save(using=self._db)
-            Event.objects.record(Name.ACCOUNT_CREATED, COMMAND, user.pk, is_superuser=True)
+            Event.objects.record(EventName.ACCOUNT_CREATED, COMMAND, user.pk, is_superuser=True)
         return user
 
 

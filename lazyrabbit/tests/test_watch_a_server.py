@@ -18,7 +18,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.views import APIView
 
 from accounts import errors
-from accounts.events.models import REASONS, Event, Name
+from accounts.events.models import REASONS, Event, EventName
 from accounts.throttling.models import Counter
 from lazyrabbit import health, metrics, options, problems, urls
 from lazyrabbit.observation import FAILURES
@@ -186,7 +186,7 @@ def test_every_counter_starts_at_0(serve):
 
     _, text = server.ask("/metrics", Authorization=f"Bearer {TOKEN}")
 
-    reasons = {name: REASONS.get(name, ("",)) for name in Name}
+    reasons = {name: REASONS.get(name, ("",)) for name in EventName}
     expected = {
         *(f'events_total{{event="{n}",reason="{r}"}}' for n in reasons for r in reasons[n]),
         *(f'limits_reached_total{{limit="{n}"}}' for n in dir(options) if "_RATE_" in n),
@@ -265,7 +265,7 @@ def test_overdue_work_is_reported_in_seconds():
         return timezone.now() - timedelta(**time)
 
     for days in (5, 2):
-        Event.objects.create(name=Name.BACKUP_MADE, created_at=ago(days=days))
+        Event.objects.create(name=EventName.BACKUP_MADE, created_at=ago(days=days))
     for days in (1, 4, -1):
         Counter.objects.create(key=str(days), count=1, resets_at=ago(days=days))
 

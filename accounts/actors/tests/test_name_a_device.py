@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.actors import devices
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.sessions.models import Session
 
 SIGNIN, REFRESH = "/api/v1/auth/signin", "/api/v1/auth/refresh"
@@ -122,7 +122,7 @@ def test_rows_are_named_when_they_are_written_and_read_without_the_parser(
 ):
     member = sign_in(**{"User-Agent": FIREFOX})
     assert Session.objects.get().device == "Firefox on Linux"
-    event = Event.objects.get(name=Name.SIGNIN_SUCCEEDED, user=user)
+    event = Event.objects.get(name=EventName.SIGNIN_SUCCEEDED, user=user)
     assert event.device == "Firefox on Linux"
     request.getfixturevalue("no_parser")
 
@@ -166,7 +166,7 @@ def test_a_session_without_a_name_gets_one_with_its_refresh(
 @pytest.mark.django_db
 def test_from_where_staff_acted_is_not_told_by_the_device(member, user):
     staff = Actor("192.0.2.99", FIREFOX, by="staff", staff_id=987654321)
-    Event.objects.record(Name.PROFILE_CHANGED, staff, user.pk, fields=["full_name"])
+    Event.objects.record(EventName.PROFILE_CHANGED, staff, user.pk, fields=["full_name"])
     assert Event.objects.latest("id").device == "Firefox on Linux"
 
     assert member.get(EVENTS).json()["items"][0]["device"] == "Unknown device"

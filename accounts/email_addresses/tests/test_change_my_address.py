@@ -18,6 +18,7 @@ from accounts.outbox import flows as outbox
 from accounts.outbox.tests.test_ask_for_links import NO_ADDRESSES
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
+from accounts.reauthentication.flows import Proof
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -221,7 +222,7 @@ def test_no_change_that_is_asked_for_beside_a_reset_survives_it(race, user, deli
 
         def ask():
             try:
-                flows.request_change(thief, Actor(), "thief@example.com", "testpassword123")
+                flows.request_change(thief, Actor(), "thief@example.com", Proof("testpassword123"))
             except (InvalidToken, PasswordIncorrect):
                 return
 

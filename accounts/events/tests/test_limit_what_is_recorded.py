@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.conftest import DocumentedClient
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.outbox.models import Mail
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -35,7 +35,7 @@ def test_500_new_names_are_60_events_and_one_of_the_limit(clock, sign_in):
     assert answers[60].headers["Retry-After"] == "3600"
     assert User.objects.get().full_name == "Ana 59"
     assert recorded() == {"signin_succeeded": 1, "profile_changed": 60, "limit_reached": 1}
-    reached, session = Event.objects.get(name=Name.LIMIT_REACHED), Session.objects.get()
+    reached, session = Event.objects.get(name=EventName.LIMIT_REACHED), Session.objects.get()
     assert (reached.user_id, reached.session_id) == (session.user_id, session.pk)
     assert reached.details == {"limit": "CHANGE_RATE_ACCOUNT"}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from accounts.actors.actor import Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.users.models import User
 
 URL = "/api/v1/users/me/events"
@@ -43,7 +43,7 @@ def test_why_a_sign_in_failed_is_for_staff_only(client, sign_in, user):
 
 def test_from_where_staff_acted_is_not_told(member, user):
     staff = Actor("192.0.2.99", "Secret browser", "", by="staff", staff_id=987654321)
-    Event.objects.record(Name.PROFILE_CHANGED, staff, user.pk, fields=["full_name"])
+    Event.objects.record(EventName.PROFILE_CHANGED, staff, user.pk, fields=["full_name"])
 
     answer = member.get(URL)
 
@@ -55,8 +55,8 @@ def test_from_where_staff_acted_is_not_told(member, user):
 
 def test_a_member_sees_no_events_of_others(member, client):
     other = User.objects.create_user("other@example.com", "testpassword123")
-    Event.objects.record(Name.SIGNOUT, Actor("192.0.2.66"), other.pk)
-    Event.objects.record(Name.SIGNIN_FAILED, Actor("192.0.2.66"))
+    Event.objects.record(EventName.SIGNOUT, Actor("192.0.2.66"), other.pk)
+    Event.objects.record(EventName.SIGNIN_FAILED, Actor("192.0.2.66"))
 
     answer = member.get(URL)
 
@@ -67,7 +67,7 @@ def test_a_member_sees_no_events_of_others(member, client):
 
 def test_events_are_paginated(member, user):
     for number in range(30):
-        Event.objects.record(Name.PROFILE_CHANGED, Actor(), user.pk, number=number)
+        Event.objects.record(EventName.PROFILE_CHANGED, Actor(), user.pk, number=number)
 
     def numbers(query):
         body = member.get(f"{URL}{query}").json()

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from accounts.events.models import REASONS, Event, Name
+from accounts.events.models import REASONS, Event, EventName
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -31,7 +31,7 @@ def names() -> list[str]:
 
 def test_the_documentation_names_every_event():
     assert re.findall(r"^\| `(\w+)` \|", DOCUMENTED, re.MULTILINE) != []
-    assert set(re.findall(r"^\| `(\w+)` \|", DOCUMENTED, re.MULTILINE)) == set(Name.values)
+    assert set(re.findall(r"^\| `(\w+)` \|", DOCUMENTED, re.MULTILINE)) == set(EventName.values)
 
 
 def test_the_documentation_and_the_metrics_name_every_reason():
@@ -39,8 +39,8 @@ def test_the_documentation_and_the_metrics_name_every_reason():
     code = "".join(path.read_text() for path in (ROOT / "accounts").glob("*/flows.py"))
     recorded = " ".join(re.findall(r"\breason ?= ?(.*)", code))
 
-    assert set(re.findall(r"`(\w+)`", row)) == set(REASONS[Name.SIGNIN_FAILED])
-    assert set(re.findall(r'"(\w+)"', recorded)) == set(REASONS[Name.SIGNIN_FAILED])
+    assert set(re.findall(r"`(\w+)`", row)) == set(REASONS[EventName.SIGNIN_FAILED])
+    assert set(re.findall(r'"(\w+)"', recorded)) == set(REASONS[EventName.SIGNIN_FAILED])
 
 
 def test_an_event_names_the_person_and_the_origin(client, user):

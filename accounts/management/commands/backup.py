@@ -9,7 +9,7 @@ from django.db import Error
 from accounts.actors.actor import COMMAND
 from accounts.backups import flows
 from accounts.backups.files import BackupError
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["record"]:
-            Event.objects.record(Name.BACKUP_MADE, COMMAND)
+            Event.objects.record(EventName.BACKUP_MADE, COMMAND)
             self.stdout.write("It is recorded that a backup was made.")
         else:
             self.back_up(options)

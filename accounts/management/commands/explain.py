@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
-from accounts.events.models import Name
+from accounts.events.models import EventName
 from accounts.lockouts import flows as lockouts
 from accounts.management.people import describe, instant
 from accounts.outbox import flows as outbox
@@ -72,9 +72,9 @@ def obstacles(user: User) -> Iterator[str]:
 
 def inactivity(user: User) -> str:
     """Say why the account is not active, as far as the audit log remembers it."""
-    names = (Name.ACCOUNT_ACTIVATED, Name.ACCOUNT_DEACTIVATED)
+    names = (EventName.ACCOUNT_ACTIVATED, EventName.ACCOUNT_DEACTIVATED)
     last = user.events.filter(name__in=names).order_by("-id").first()
-    if last and last.name == Name.ACCOUNT_DEACTIVATED:
+    if last and last.name == EventName.ACCOUNT_DEACTIVATED:
         return f"The account was deactivated on {instant(last.created_at)}."
     return "The account is not active: it waits for staff to approve it."
 

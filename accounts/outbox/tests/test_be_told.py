@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.auth.flows import has_failures
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.links.models import Link
 from accounts.sessions.models import Session
 from accounts.users.models import User
@@ -89,7 +89,9 @@ def test_no_notice_counts_failures_with_the_right_password(client, user, deliver
 
 
 def test_the_failures_of_a_person_are_found_by_an_index(user):
-    many = (Event(name=Name.SIGNIN_FAILED, user_id=user.pk + n, details={}) for n in range(1000))
+    many = (
+        Event(name=EventName.SIGNIN_FAILED, user_id=user.pk + n, details={}) for n in range(1000)
+    )
     Event.objects.bulk_create(many)
     with CaptureQueriesContext(connection) as queries:
         assert not has_failures(user)
@@ -114,7 +116,7 @@ def test_every_change_is_told_unless_the_email_address_may_be_a_strangers(
         assert member.post(f"{ME}/change-password", body).status_code == 200
 
     assert subjects(deliver()) == ["Your password was changed"] * told
-    reached = Event.objects.filter(name=Name.LIMIT_REACHED)
+    reached = Event.objects.filter(name=EventName.LIMIT_REACHED)
     assert [event.details for event in reached] == [{"limit": "MAIL_RATE_ACCOUNT"}] * (told == 5)
     assert {event.user_id for event in reached} <= {User.objects.get().pk}
 

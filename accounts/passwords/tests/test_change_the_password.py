@@ -4,6 +4,7 @@ from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect
 from accounts.me import flows as me
 from accounts.passwords import flows
+from accounts.reauthentication.flows import Proof
 from accounts.sessions.models import Session
 from accounts.users.models import User
 
@@ -98,7 +99,7 @@ def test_a_stale_password_cannot_change_the_password(member, user):
     flows.set_by_staff(user, "anotherpassword123", Actor())
 
     with pytest.raises(InvalidToken):
-        flows.change(session, "newpassword123", "testpassword123", Actor())
+        flows.change(session, "newpassword123", Proof("testpassword123"), Actor())
     assert User.objects.get().check_password("anotherpassword123")
 
 
@@ -109,7 +110,7 @@ def test_an_ended_session_cannot_change_the_password(sign_in, user):
     Session.objects.filter(pk=stolen.pk).revoke()
 
     with pytest.raises(InvalidToken):
-        flows.change(stolen, "newpassword123", "testpassword123", Actor())
+        flows.change(stolen, "newpassword123", Proof("testpassword123"), Actor())
     with pytest.raises(InvalidToken):
         me.update(stolen, Actor(), password="newpassword123", full_name="Thief")
 
@@ -125,7 +126,7 @@ def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
     def change(session, new_password):
         def run():
             try:
-                flows.change(session, new_password, "testpassword123", Actor())
+                flows.change(session, new_password, Proof("testpassword123"), Actor())
             except (InvalidToken, PasswordIncorrect):
                 return None
             return new_password
@@ -153,7 +154,7 @@ def test_a_new_name_beside_a_new_password_never_restores_the_old_hash(race, memb
         again = Session.objects.select_related("user").first()
 
         race(
-            lambda: flows.change(session, "newpassword123", "testpassword123", Actor()),
+            lambda: flows.change(session, "newpassword123", Proof("testpassword123"), Actor()),
             lambda: me.update(again, Actor(), full_name="Ana"),
         )
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 
 from accounts.actors.actor import COMMAND, Actor
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.management.commands import purge
 from accounts.sessions import flows
 from accounts.sessions.models import Session
@@ -117,7 +117,7 @@ def test_thousands_of_sessions_end_in_one_line_of_the_log(user, add_session, cap
     assert (line.event, line.user_id, line.session_id) == ("session_ended", None, None)
     assert line.details == {"by": "command", "sessions_ended": number}
     assert counted() - before == number
-    events = Event.objects.filter(name=Name.SESSION_ENDED, user=user)
+    events = Event.objects.filter(name=EventName.SESSION_ENDED, user=user)
     assert events.values("session_id").distinct().count() == events.count() == number
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.actors.actor import Actor
 from accounts.conftest import sign_in_as
-from accounts.events.models import Event, Name
+from accounts.events.models import Event, EventName
 from accounts.staff import lists
 from accounts.staff.tests.test_look_after_users import page_of
 from accounts.users.models import User
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def event(user):
     client = Actor("192.0.2.7", "curl/8", "request-0123456789")
-    Event.objects.record(Name.SIGNIN_FAILED, client, user.pk, reason="wrong_password")
+    Event.objects.record(EventName.SIGNIN_FAILED, client, user.pk, reason="wrong_password")
     return Event.objects.latest("id")
 
 
 @pytest.fixture
 def other_event(event):
-    Event.objects.record(Name.SIGNOUT, Actor("2001:db8::7"), 4_000_000)
+    Event.objects.record(EventName.SIGNOUT, Actor("2001:db8::7"), 4_000_000)
     return Event.objects.latest("id")
 
 
@@ -55,7 +55,7 @@ def test_a_search_finds_deleted_people_and_any_spelling(superuser, other_event, 
 def test_of_many_a_search_finds_the_newest(superuser, event, user, monkeypatch):
     monkeypatch.setattr(lists, "LONGEST_SEARCH", 2)
     for acted in (Actor(), Actor(), Actor(staff_id=user.pk)):
-        Event.objects.record(Name.SIGNOUT, acted, user.pk if not acted.staff_id else None)
+        Event.objects.record(EventName.SIGNOUT, acted, user.pk if not acted.staff_id else None)
     *_, second, third = Event.objects.order_by("id").values_list("pk", flat=True)
 
     assert shown(superuser, q=user.email) == {second - 1, second, third}
@@ -140,12 +140,12 @@ def auditor(db):
 def test_only_superusers_see_the_events_of_superusers(auditor, superuser, event, user):
     root = User.objects.get(email="root@example.com")
     at_home = Actor("203.0.113.9", "canary/1.0")
-    Event.objects.record(Name.SIGNIN_SUCCEEDED, at_home, root.pk, admin=True)
+    Event.objects.record(EventName.SIGNIN_SUCCEEDED, at_home, root.pk, admin=True)
     own = Event.objects.latest("id")
     by_root = at_home._replace(by="staff", staff_id=root.pk)
-    Event.objects.record(Name.GROUP_CHANGED, by_root, group="helpers", act="added")
+    Event.objects.record(EventName.GROUP_CHANGED, by_root, group="helpers", act="added")
     of_nobody = Event.objects.latest("id")
-    Event.objects.record(Name.ACCOUNT_DEACTIVATED, by_root, user.pk)
+    Event.objects.record(EventName.ACCOUNT_DEACTIVATED, by_root, user.pk)
     of_user = Event.objects.latest("id")
 
     assert shown(auditor) >= {event.pk, of_user.pk}
