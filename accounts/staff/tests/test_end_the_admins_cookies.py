@@ -110,7 +110,7 @@ def by_command(client, monkeypatch, deliver):
     call_command("changepassword", "test@example.com", stdout=StringIO())
 
 
-def by_the_own_form(client, monkeypatch, deliver):
+def by_password_form(client, monkeypatch, deliver):
     browser = sign_in_as(User.objects.get())
     browser.post(OWN, {"old_password": OLD, "new_password1": NEW, "new_password2": NEW})
     assert is_in(browser)  # Where it was changed, one stays in.
@@ -124,7 +124,7 @@ def member(client):
     return client
 
 
-@pytest.mark.parametrize("change", [by_patch, by_change, by_reset, by_command, by_the_own_form])
+@pytest.mark.parametrize("change", [by_patch, by_change, by_reset, by_command, by_password_form])
 def test_a_changed_password_ends_every_cookie(client, helper, monkeypatch, deliver, change):
     other = come_in(Browser())
 

@@ -144,16 +144,16 @@ def test_only_superusers_see_the_events_of_superusers(auditor, superuser, event,
     own = Event.objects.latest("id")
     by_root = at_home._replace(by="staff", staff_id=root.pk)
     Event.objects.record(EventName.GROUP_CHANGED, by_root, group="helpers", act="added")
-    of_nobody = Event.objects.latest("id")
+    without_user = Event.objects.latest("id")
     Event.objects.record(EventName.ACCOUNT_DEACTIVATED, by_root, user.pk)
     of_user = Event.objects.latest("id")
 
     assert shown(auditor) >= {event.pk, of_user.pk}
-    assert not shown(auditor) & {own.pk, of_nobody.pk}
+    assert not shown(auditor) & {own.pk, without_user.pk}
     for search in (root.email, str(root.pk), "203.0.113.9"):
-        assert not shown(auditor, q=search) & {own.pk, of_nobody.pk}
-    for hidden in (own, of_nobody):
+        assert not shown(auditor, q=search) & {own.pk, without_user.pk}
+    for hidden in (own, without_user):
         page = reverse("admin:accounts_event_change", args=[hidden.pk])
         assert auditor.get(page).status_code == 302
         assert superuser.get(page).status_code == 200
-    assert shown(superuser) >= {event.pk, own.pk, of_nobody.pk, of_user.pk}
+    assert shown(superuser) >= {event.pk, own.pk, without_user.pk, of_user.pk}
