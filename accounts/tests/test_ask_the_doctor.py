@@ -51,7 +51,7 @@ def doctor(report):
     return lambda: [sentence for mark, sentence in report() if mark == "WRONG"]
 
 
-def test_all_is_well(doctor):
+def test_a_right_setup_has_no_findings(doctor):
     assert doctor() == []
 
 
@@ -129,7 +129,7 @@ def test_proxies_that_are_not_believed_or_believed_too_much(
 
 
 @pytest.mark.postgresql
-def test_where_the_connection_leads_is_asked_of_the_connection_itself(report):
+def test_the_connection_itself_is_asked_where_it_leads(report):
     said = "The connection to the database stays on this machine."
     info = connection.connection.info
 

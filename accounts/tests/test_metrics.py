@@ -8,7 +8,7 @@ from accounts import metrics
 
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_of_very_many_sessions_the_statistics_say_how_many_live(sign_in, monkeypatch):
+def test_a_large_number_of_sessions_is_estimated_from_statistics(sign_in, monkeypatch):
     for _ in range(3):
         sign_in()
     assert metrics.sessions_live() == 3

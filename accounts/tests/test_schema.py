@@ -239,7 +239,7 @@ def test_a_problem_that_is_not_in_the_schema_is_noticed(members):
         hold_problem(problem(**members), **{"Retry-After": "5"})
 
 
-def test_a_body_where_there_should_be_none_is_noticed():
+def test_an_unexpected_body_is_noticed():
     path, headers = f"{ME}/sessions/1", {"X-Request-ID": "a" * 32}
     contract.assert_documented("DELETE", path, 204, headers, b"")
     with pytest.raises(AssertionError):

@@ -75,7 +75,7 @@ def test_each_user_has_sessions_and_events(seed, client):
     assert all(session.network == session.ip_address for session in Session.objects.all())
 
 
-def test_they_signed_up_one_after_the_other_in_four_weeks(seed, monkeypatch):
+def test_seeded_users_signed_up_over_four_weeks(seed, monkeypatch):
     monkeypatch.setattr(seeding, "BATCH", 3)
     before = timezone.now()
     seed("--users", "8", "--sessions", "0")
@@ -101,7 +101,7 @@ def test_production_refuses_unless_it_is_said(seed, settings):
 
 
 @pytest.mark.parametrize("options", ["--users 0", "--users -1", "--users 1 --sessions -1"])
-def test_fewer_than_none_cannot_be_made(seed, options):
+def test_a_negative_number_cannot_be_made(seed, options):
     with pytest.raises(SystemExit, match="Expected"):
         seed(*options.split())
     assert not User.objects.exists()

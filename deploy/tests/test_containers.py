@@ -78,7 +78,7 @@ def test_the_database_is_migrated_before_anything_asks_it():
         assert SERVICES[name]["depends_on"] == condition
 
 
-def test_only_a_web_server_is_asked_how_it_is():
+def test_only_a_web_server_is_checked():
     asked = {name for name, service in OURS.items() if "healthcheck" not in service}
 
     assert asked == {"web1", "web2"}

@@ -49,7 +49,7 @@ def test_a_node_that_takes_too_long_is_504(start_nginx, stub):
     assert len(stub.requests) == 1
 
 
-def test_a_node_that_is_back_is_asked_again(start_nginx, start_stub):
+def test_a_recovered_node_gets_requests_again(start_nginx, start_stub):
     port = free_port()
     nginx = start_nginx(port, free_port())
     for _ in range(6):

@@ -152,7 +152,7 @@ def test_malformed_http_is_a_problem(nginx, stub, request_bytes, status, code):
     assert stub.requests == []
 
 
-def test_plain_http_on_the_port_of_tls_is_a_problem(nginx):
+def test_plain_http_on_the_tls_port_is_a_problem(nginx):
     with closing(socket.create_connection(("127.0.0.1", nginx.tls_port))) as client:
         client.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
         answer = client.makefile("rb").read()

@@ -64,7 +64,7 @@ def test_the_purge_and_the_backup_run_as_another_user_as_the_documentation_says(
     assert sorted(path.name for path in folder.iterdir())[-1] == "owner.conf"
 
 
-def test_a_mistake_in_a_unit_would_be_told(analyze, tmp_path):
+def test_a_mistake_in_a_unit_would_be_reported(analyze, tmp_path):
     unit = tmp_path / "etc/systemd/system/accounts-worker.service"
     unit.write_text(unit.read_text().replace("ExecStart=", "ExecStrat="))
 

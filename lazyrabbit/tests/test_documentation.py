@@ -53,7 +53,7 @@ def test_a_stale_token_does_not_close_the_documentation(client):
     assert client.get("/api/v1/openapi.json").status_code == 200
 
 
-def test_nothing_tells_what_its_serializers_and_parsers_are(client):
+def test_options_reveals_no_serializers_or_parsers(client):
     answer = client.options("/api/health")
 
     assert (answer.status_code, answer.content) == (204, b"")

@@ -127,7 +127,7 @@ def test_without_its_packages_manage_py_says_what_to_do(run):
     ],
 )
 @pytest.mark.parametrize("is_in_file", [True, False])
-def test_a_misspelt_name_is_told_and_its_value_is_not(run, tmp_path, name, meant, is_in_file):
+def test_a_misspelt_name_is_reported_without_its_value(run, tmp_path, name, meant, is_in_file):
     (tmp_path / ".env").write_text(f"{name}=c4n4ry\n" if is_in_file else "")
     environment = {} if is_in_file else {name: "c4n4ry"}
 
@@ -151,7 +151,7 @@ def test_a_name_in_the_file_that_is_no_setting_is_reported(run, tmp_path):
     assert "WRONG lazyrabbit.W001: SIGN_UP, which .env names, is no setting." in examined.stdout
 
 
-def test_a_misspelt_name_is_told_by_the_server_too(start):
+def test_the_server_reports_a_misspelt_name_too(start):
     process = start(TRUSTED_PROXY="127.0.0.1")
     printed = ""
     while "Booting worker" not in printed:
@@ -162,7 +162,7 @@ def test_a_misspelt_name_is_told_by_the_server_too(start):
     assert "TRUSTED_PROXY is no setting: TRUSTED_PROXIES is." in printed
 
 
-def test_a_right_configuration_is_told_nothing(run):
+def test_a_right_configuration_gets_no_warning(run):
     environment = {**PRODUCTION, "SECRET_KEY": secrets.token_urlsafe(64)}
 
     checked = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **environment)

@@ -37,7 +37,7 @@ def test_a_node_whose_database_answers_is_ready(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_late_mail_is_told_and_takes_no_node_out(client, user):
+def test_late_mail_is_reported_and_makes_no_node_unready(client, user):
     client.post("/api/v1/auth/forgot-password", {"email": user.email})
     DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(minutes=6))
 
@@ -60,7 +60,7 @@ def test_a_node_that_is_newer_than_its_database_is_not_ready(client):
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_hangs_is_told_within_a_second(client):
+def test_a_hanging_database_is_reported_within_a_second(client):
     other = connections.create_connection("default")
     with other.cursor() as cursor:
         cursor.execute("BEGIN; LOCK TABLE django_migrations")

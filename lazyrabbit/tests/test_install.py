@@ -53,7 +53,7 @@ def test_a_key_that_is_there_stays_the_only_one(install, tmp_path, line):
     assert (tmp_path / ".env").read_text() == line
 
 
-def test_a_key_is_a_line_of_its_own(install, tmp_path):
+def test_a_key_is_written_on_a_separate_line(install, tmp_path):
     (tmp_path / ".env").write_text("SECRET_KEY=\nPORT=8001")
 
     assert install().stdout == WROTE
@@ -63,7 +63,7 @@ def test_a_key_is_a_line_of_its_own(install, tmp_path):
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
-def test_a_file_that_cannot_be_written_is_told_and_ends_the_command(install, tmp_path, is_folder):
+def test_an_unwritable_file_is_reported_and_ends_the_command(install, tmp_path, is_folder):
     (tmp_path / ".env").mkdir() if is_folder else (tmp_path / ".env").symlink_to("missing/.env")
 
     failed = install()

@@ -66,7 +66,7 @@ def empty(request, tmp_path):
     return request.getfixturevalue("create")()
 
 
-def test_of_three_that_start_at_once_all_succeed(empty):
+def test_three_simultaneous_migrations_succeed(empty):
     processes = [start(empty, "migrate", "--verbosity", "0") for _ in range(3)]
     ended = [process.communicate(timeout=240) for process in processes]
 
@@ -79,7 +79,7 @@ def test_of_three_that_start_at_once_all_succeed(empty):
 
 @pytest.mark.postgresql
 @pytest.mark.direct
-def test_one_that_waits_says_so_and_goes_on_when_its_turn_comes(create):
+def test_a_waiting_migration_says_so_and_continues_in_its_turn(create):
     url = create()
     with psycopg.connect(url) as other:
         other.execute("SELECT pg_advisory_xact_lock(%s)", [KEY])

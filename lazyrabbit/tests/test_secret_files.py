@@ -110,7 +110,7 @@ def test_a_file_without_one_secret_stops_the_start_in_one_line(
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_both_are_one_too_many(file, name):
+def test_a_setting_and_its_file_together_are_refused(file, name):
     file.write_text(VALUES[name])
     environment = {name: VALUES[name], f"{name}_FILE": str(file)}
 

@@ -152,7 +152,7 @@ def test_a_client_that_does_not_prefer_html_gets_a_problem(browser, accept):
 
 
 @pytest.mark.parametrize("address", ["/admin/login/", "/account/reset-password", "/docs"])
-def test_a_host_that_is_not_ours_is_told_to_a_browser_as_a_page(browser, address):
+def test_a_browser_with_a_foreign_host_gets_a_page(browser, address):
     answer = ask(browser, "get", address, BROWSER, Host="evil.example")
 
     assert answer.status_code == 400
@@ -166,7 +166,7 @@ def test_a_head_has_no_body(browser):
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
-def test_a_form_that_is_too_large_is_told_on_a_page(browser, settings, db):
+def test_a_form_that_is_too_large_gets_a_page(browser, settings, db):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     headers = {"Accept": BROWSER}
 

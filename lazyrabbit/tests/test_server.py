@@ -45,7 +45,7 @@ def send(running):
     return send
 
 
-def test_it_says_where_everything_is(start, port):
+def test_the_server_says_where_everything_is(start, port):
     process = start()
     printed = ""
     while "the admin" not in printed:
@@ -247,7 +247,7 @@ def test_on_a_laptop_it_prints_the_mails_that_it_would_send(start, port, tmp_pat
     assert f"http://127.0.0.1:{port}/account/verify-email#token=" in printed
 
 
-def test_it_stops_when_it_is_asked_to(start, port):
+def test_the_server_stops_on_sigterm(start, port):
     process = start()
     while line := process.stdout.readline():
         if "Booting worker" in line:

@@ -119,7 +119,7 @@ def test_a_value_that_cannot_be_read_stops_the_start_in_one_line(name, value):
     assert "c4n4ry" not in loaded.stderr
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     loaded = load(PORT="x", DEBUG="x", ALGORITHM="x")
 
     told = loaded.stderr.strip().splitlines()[1:]
@@ -202,7 +202,7 @@ def test_the_origin_of_a_laptop_is_the_default_only_there(environment, origins):
     assert loaded.stdout.strip() == origins
 
 
-def test_production_too_tells_all_mistakes_at_once():
+def test_production_too_reports_all_mistakes_at_once():
     loaded = load(ENVIRONMENT="production", DEBUG="true", PORT="x", EMAIL_URL="x", THROTTLING="no")
 
     told = loaded.stderr.strip().splitlines()[1:]

@@ -77,7 +77,7 @@ def test_a_connection_that_broke_while_no_thread_had_it_is_replaced():
     assert len(shared.spare) == 1
 
 
-def test_a_connection_that_is_closed_makes_room_for_another():
+def test_a_closed_connection_is_replaced_by_another():
     earlier = pid()
     connection.close()
 

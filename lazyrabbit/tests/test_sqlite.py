@@ -134,7 +134,7 @@ def test_a_database_that_another_program_holds_is_a_503(environment, tmp_path):
     assert statuses(start(environment, 1, "late@example.com")) == [201]
 
 
-def test_of_16_parallel_sign_ups_of_one_address_one_wins(environment):
+def test_one_of_16_parallel_sign_ups_of_one_email_address_wins(environment):
     spellings = [
         "".join(
             letter.upper() if turn >> place & 1 else letter

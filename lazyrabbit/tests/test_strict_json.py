@@ -177,7 +177,7 @@ def test_a_client_that_goes_away_while_it_sends_is_no_error_of_ours(rf):
         StrictJSONParser().parse(request, "application/json")
 
 
-def test_nothing_of_the_input_is_said_back(send):
+def test_no_input_is_repeated(send):
     canary = "c4n4ry"
     bodies = [
         json.dumps({"email": canary, "password": canary, "full_name": [canary]}),

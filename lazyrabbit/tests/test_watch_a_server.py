@@ -140,7 +140,7 @@ def test_monitoring_may_call_a_node_by_its_ip_address(serve):
         assert server.ask_by_address(address, "10.0.0.7:8000")[0] == 401
 
 
-def test_everything_else_wants_a_name_of_the_service(serve):
+def test_every_other_path_needs_a_host_name_of_the_service(serve):
     server = serve()
 
     for address in ("/docs", "/api/v1/users/me", "/api/v1/openapi.json", "/admin/"):

@@ -101,7 +101,7 @@ def test_ended_sessions_and_deleted_accounts_stay_so(server):
     Workflow.run(settings=limits)
 
 
-def test_the_server_hands_out_this_schema(server):
+def test_the_server_serves_this_schema(server):
     answer = requests.get(f"{server}/api/v1/openapi.json", headers=HTTPS, timeout=30)
 
     assert (answer.status_code, answer.json()) == (200, contract.schema())

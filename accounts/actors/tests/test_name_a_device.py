@@ -47,7 +47,7 @@ def no_parser(monkeypatch):
         ("x" * 200 + FIREFOX, "Unknown device"),
     ],
 )
-def test_it_is_named_by_what_is_known_of_it(user_agent, name):
+def test_a_device_is_named_by_its_known_parts(user_agent, name):
     assert devices.device(user_agent) == name
 
 

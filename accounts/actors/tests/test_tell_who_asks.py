@@ -84,7 +84,7 @@ def test_behind_our_proxies_it_is_the_last_address_that_is_not_theirs(
     assert seen_from("10.1.1.1", **{"X-Forwarded-For": forwarded}) == address
 
 
-def test_a_hop_that_cannot_be_read_is_warned_of_once(behind_proxies, caplog):
+def test_an_unreadable_hop_is_warned_about_once(behind_proxies, caplog):
     warn_of_unreadable_hop.cache_clear()
     for hop in ("", " , ", "203.0.113.7:443"):
         seen_from("10.1.1.1", **{"X-Forwarded-For": hop})

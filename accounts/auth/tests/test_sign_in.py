@@ -147,7 +147,7 @@ def test_a_request_refused_by_a_flood_counts_as_no_failure(client, user, path, m
     assert set(Counter.objects.values_list("count", flat=True)) <= {0}
 
 
-def test_a_place_that_is_taken_after_all_is_no_failure_either(client, user, monkeypatch):
+def test_a_place_taken_in_the_meantime_is_no_failure_either(client, user, monkeypatch):
     pool = hashing_pool.HashingPool(threads=1, patience=0)
     monkeypatch.setattr(hashing_pool, "pool", pool)
     is_taken = partial(setattr, pool, "running", 1)
@@ -183,7 +183,7 @@ def test_a_password_changed_during_a_sign_in_refuses_it(user, test_user_data):
     assert not Session.objects.exists()
 
 
-def test_the_oldest_session_makes_room(user, settings, test_user_data):
+def test_the_oldest_session_ends_above_the_limit(user, settings, test_user_data):
     settings.SESSIONS_PER_USER = 3
     credentials = {name: test_user_data[name] for name in ("email", "password")}
 

@@ -53,7 +53,7 @@ def test_a_member_signs_out(member, others, stranger, body, still_signed_in):
 
 
 @pytest.mark.parametrize(("scope", "still_in"), [("global", False), ("others", True)])
-def test_everywhere_is_also_the_admin(member, user, superuser, scope, still_in):
+def test_signing_out_everywhere_includes_the_admin(member, user, superuser, scope, still_in):
     User.objects.filter(pk=user.pk).update(is_staff=True)
     browser = sign_in_as(user)
 

@@ -160,7 +160,7 @@ def test_closed_sign_up_refuses_new_accounts(client, settings, test_user_data):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_sign_ups_of_one_address_one_wins(race, client, test_user_data):
+def test_one_of_16_parallel_sign_ups_of_one_email_address_wins(race, client, test_user_data):
     def sign_up(turn: int):
         email = "".join(
             letter.upper() if turn >> place & 1 else letter

@@ -156,7 +156,7 @@ def test_a_restore_that_breaks_off_half_way_changes_nothing(snapshot, place, tmp
 
 
 @pytest.mark.parametrize("answer", ["", "no\n", "y\n"])
-def test_it_says_what_it_would_replace_and_asks(snapshot, place, answer):
+def test_a_restore_says_what_it_would_replace_and_asks(snapshot, place, answer):
     status, printed, said = place.run("restore", str(snapshot.file), answer=answer)
 
     target = place.environment["DATABASE_URL"].rpartition("/")[2]
@@ -165,7 +165,7 @@ def test_it_says_what_it_would_replace_and_asks(snapshot, place, answer):
     assert place.column(place.tables) == []
 
 
-def test_yes_is_the_answer(snapshot, place):
+def test_the_question_accepts_yes(snapshot, place):
     status, printed, _ = place.run("restore", str(snapshot.file), answer="yes\n")
 
     assert (status, "3 accounts were restored" in printed) == (0, True)
@@ -173,7 +173,7 @@ def test_yes_is_the_answer(snapshot, place):
 
 
 @pytest.mark.postgresql
-def test_it_may_take_longer_than_a_request(snapshot, place):
+def test_a_restore_may_take_longer_than_a_request(snapshot, place):
     """As with millions of sessions; requests give up after 5 seconds."""
     place.restore(snapshot.file)
     place.execute(

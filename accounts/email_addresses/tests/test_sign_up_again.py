@@ -60,7 +60,7 @@ def test_the_reader_of_the_mailbox_sets_the_password_and_nothing_of_the_stranger
         assert_refused(client.post(VERIFY, {"token": token, "start_over": True}))
 
 
-def test_until_then_nothing_changes(client, mode, deliver):
+def test_nothing_changes_before_the_link_is_used(client, mode, deliver):
     client.post(SIGNUP, STRANGER)
     before = User.objects.values().get()
 
@@ -91,7 +91,7 @@ def test_one_address_gets_few_of_these_mails_and_no_answer_says_so(client, mode,
     assert 1 <= subjects.count("Set a password for your account") <= 5
 
 
-def test_an_account_that_waits_for_approval_gets_no_way_round_it(client, settings, deliver):
+def test_a_pending_account_cannot_bypass_its_approval(client, settings, deliver):
     settings.SIGNUP_MODE, settings.EMAIL_VERIFICATION = "approval", "required"
     client.post(SIGNUP, STRANGER)
 
@@ -102,9 +102,7 @@ def test_an_account_that_waits_for_approval_gets_no_way_round_it(client, setting
 
 
 @pytest.mark.parametrize("mode", MODES, indirect=True)
-def test_a_victim_who_follows_the_first_mail_does_not_keep_the_strangers_password(
-    client, mode, deliver
-):
+def test_following_the_first_mail_does_not_keep_the_strangers_password(client, mode, deliver):
     client.post(SIGNUP, STRANGER)
     if mode == "none":
         assert deliver() == []

@@ -74,7 +74,7 @@ def test_a_taken_address_costs_the_same_hash(client, user, test_user_data, monke
         assert len(hashed) == 1
 
 
-def test_limits_tell_nothing_either(client, user, test_user_data, deliver):
+def test_limits_reveal_no_account_either(client, user, test_user_data, deliver):
     User.objects.update(email_verified_at=timezone.now())
 
     def statuses(email: str) -> list[int]:
@@ -87,7 +87,7 @@ def test_limits_tell_nothing_either(client, user, test_user_data, deliver):
     assert sent.count("new@example.com") <= 5
 
 
-def test_a_network_that_asks_for_too_many_mails_is_told_so_for_any_address(
+def test_a_network_above_the_limit_of_mails_is_refused_for_any_email_address(
     client, user, test_user_data
 ):
     for number in range(20):
@@ -119,7 +119,9 @@ def test_a_reset_verifies_too(client, test_user_data, deliver):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_sign_ups_of_one_address_all_are_told_the_same(race, client, test_user_data):
+def test_16_parallel_sign_ups_of_one_email_address_get_the_same_answer(
+    race, client, test_user_data
+):
     statuses = race(*[lambda: client.post(SIGNUP, test_user_data).status_code] * 16)
 
     assert statuses == [202] * 16

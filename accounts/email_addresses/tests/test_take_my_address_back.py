@@ -152,7 +152,7 @@ def test_an_address_that_came_back_can_be_taken_back_again(client, sign_in, mail
     assert User.objects.get().email == "test@example.com"
 
 
-def test_the_first_address_wins_also_after_a_later_one_was_brought_back(client, change, mailed):
+def test_the_first_email_address_wins_even_after_a_later_one_was_restored(client, change, mailed):
     change("second@example.com")
     undo = mailed("test@example.com")
     User.objects.update(email_verified_at=timezone.now() - timedelta(days=8))
@@ -197,7 +197,7 @@ def test_an_unverified_old_email_address_gets_nothing(client, change, deliver):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_undoings_one_succeeds(race, client, change, mailed):
+def test_one_of_16_parallel_undo_requests_succeeds(race, client, change, mailed):
     change("new@example.com")
     undo = mailed("test@example.com")
 

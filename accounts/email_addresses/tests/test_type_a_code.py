@@ -209,7 +209,7 @@ def test_start_over_is_nothing_for_a_new_address(client, member, coded, deliver)
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_guesses_five_are_looked_at(race, client, code):
+def test_five_of_16_parallel_guesses_are_checked(race, client, code):
     member = signed_in(client)
     guesses = [*others(code)[:15], code]
 
@@ -221,7 +221,7 @@ def test_of_16_parallel_guesses_five_are_looked_at(race, client, code):
 
 
 @pytest.mark.postgresql
-def test_of_4_parallel_uses_of_a_code_one_verifies(race, client, code):
+def test_one_of_4_parallel_uses_of_a_code_verifies(race, client, code):
     body = {"code": code, **PERSON}
     answers = race(*[lambda: client.post(VERIFY, body)] * 4)
 

@@ -205,7 +205,7 @@ def test_a_used_link_is_not_sent_again(client, token, deliver):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_uses_one_verifies_and_the_rest_hear_that_it_is_done(race, signed_up, token):
+def test_one_of_16_parallel_uses_verifies_and_the_rest_succeed_too(race, signed_up, token):
     answers = race(*[lambda: verify(signed_up, token)] * 16)
 
     said = [(answer.status_code, answer.json()["message"]) for answer in answers]

@@ -119,7 +119,7 @@ def test_to_sign_out_others_again_and_again_is_one_event(sign_in):
 
 
 @pytest.mark.postgresql
-def test_of_40_at_once_on_2_nodes_as_many_are_recorded_as_the_limit_allows(
+def test_40_simultaneous_changes_on_2_nodes_record_as_many_as_the_limit_allows(
     race, start_node, user, test_user_data
 ):
     nodes = [start_node(CHANGE_RATE_ACCOUNT="7/1h") for _ in range(2)]

@@ -158,7 +158,7 @@ def test_the_service_can_use_tables_of_later_migrations(roles):
     execute("DELETE FROM made_later")
 
 
-def test_it_may_be_run_again(roles, member):
+def test_the_script_may_be_run_again(roles, member):
     execute("RESET ROLE")
     separate()
     become(SERVICE)

@@ -85,7 +85,7 @@ def test_a_password_is_set(browser, member, token, user):
 
 
 @pytest.mark.parametrize("password", [" spaces stay  ", "пароль-долгий"])
-def test_a_password_is_taken_as_it_is_typed(browser, token, password):
+def test_a_typed_password_is_used_unchanged(browser, token, password):
     browser.post("/account/reset-password", {"token": token, "password": password})
 
     assert User.objects.get().check_password(password)

@@ -41,7 +41,7 @@ WAYS_ON = {
 @pytest.mark.parametrize("name", WAYS_ON)
 @pytest.mark.parametrize("token", ["x" * 43, "x" * 100_000, "\0", ""])
 @pytest.mark.parametrize("step", [{"open": "yes"}, {"password": NEW, "current_password": NEW}])
-def test_a_wrong_link_is_told_with_a_way_on(browser, user, name, token, step):
+def test_a_wrong_link_gets_a_page_with_a_way_on(browser, user, name, token, step):
     page = browser.post(f"/account/{name}", {"token": token, **step})
 
     assert page.status_code == 400

@@ -162,7 +162,7 @@ def test_the_door_of_the_admin_counts_with_that_of_the_api(clock, attempt, user)
 
 
 @pytest.mark.postgresql
-def test_of_60_parallel_guesses_from_60_64s_37_are_compared(race, user):
+def test_37_of_60_parallel_guesses_from_60_64s_are_compared(race, user):
     def guess(number: int):
         def run():
             client = Actor(ip_address=IN_ONE_48[number])

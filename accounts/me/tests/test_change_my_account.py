@@ -47,7 +47,7 @@ def test_a_name_and_a_password_change_together(member):
     assert changed.check_password("newpassword123")
 
 
-def test_null_is_no_password(member, user):
+def test_a_null_password_changes_no_password(member, user):
     changes = {"full_name": "Ana", "password": None, "current_password": None}
 
     assert member.patch(URL, changes).status_code == 200

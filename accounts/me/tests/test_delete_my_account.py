@@ -101,7 +101,7 @@ def test_a_sign_in_beside_a_deletion_fails_cleanly(race, test_user_data, setting
 
 
 @pytest.mark.postgresql
-def test_of_two_deletions_one_finds_nothing_left(race, user, test_user_data):
+def test_the_second_of_two_deletions_finds_no_account(race, user, test_user_data):
     auth.signin(test_user_data["email"], test_user_data["password"], actor=Actor())
 
     def delete():

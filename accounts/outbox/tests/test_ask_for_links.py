@@ -63,7 +63,7 @@ def test_an_imported_account_with_an_odd_address_gets_its_link(client, deliver, 
     assert message.to == [email]
 
 
-def test_of_several_links_that_wait_only_the_newest_is_sent(client, user, deliver):
+def test_only_the_newest_of_several_queued_links_is_sent(client, user, deliver):
     for _ in range(3):
         client.post(FORGOT, {"email": user.email})
 

@@ -93,7 +93,7 @@ def test_staff_see_why_a_mail_failed(refusing, superuser):
     assert "Failed, after 1 attempt: 550 5.1.1 no such user" in shown
 
 
-def test_staff_see_whose_link_it_is_as_long_as_it_is_good(client, superuser, user, server):
+def test_staff_see_the_user_of_a_link_while_it_is_good(client, superuser, user, server):
     client.post(FORGOT, {"email": user.email})
     send_due()
     link = f'<a href="/admin/accounts/user/{user.pk}/change/">{user.pk}</a>'

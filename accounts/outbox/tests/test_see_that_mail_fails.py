@@ -149,7 +149,7 @@ def test_the_words_of_a_server_are_one_short_line_without_addresses(said, kept):
         (ValueError("a@b.example is odd"), "ValueError"),
     ],
 )
-def test_an_error_is_told_without_what_may_be_anyones(error, said):
+def test_an_error_is_reported_without_personal_data(error, said):
     assert reason(error) == said
     assert not is_final(error)
 
@@ -158,7 +158,9 @@ def test_an_error_is_told_without_what_may_be_anyones(error, said):
     ("step", "answer"),
     [(step, answer) for step, answer, state in REFUSALS if state == State.DELAYED] + [("away", "")],
 )
-def test_a_server_that_takes_nothing_shows_within_minutes(refusing, metrics, client, step, answer):
+def test_a_server_that_accepts_no_mail_shows_within_minutes(
+    refusing, metrics, client, step, answer
+):
     refusing(step, answer)
     said = answer or "ConnectionRefusedError: Connection refused"
 
@@ -177,7 +179,7 @@ def test_a_server_that_takes_nothing_shows_within_minutes(refusing, metrics, cli
     assert "WRONG Mails that wait: 1, the oldest since " in words
 
 
-def test_a_server_that_takes_no_recipient_shows_at_once(refusing, metrics, client):
+def test_a_server_that_refuses_every_recipient_shows_at_once(refusing, metrics, client):
     for number in range(3):
         assert is_well(client)
         assert doctor()[0]

@@ -53,7 +53,7 @@ def test_a_stranger_who_asks_for_links_voids_none(client, ask, token, deliver):
     assert User.objects.get().check_password(NEW)
 
 
-def test_of_the_links_to_set_a_password_10_are_good(client, ask, token, settings):
+def test_only_ten_links_to_set_a_password_are_good(client, ask, token, settings):
     settings.THROTTLING = False
     tokens = [token, *[ask() for _ in range(10)]]
 
@@ -63,7 +63,7 @@ def test_of_the_links_to_set_a_password_10_are_good(client, ask, token, settings
 
 
 @pytest.mark.postgresql
-def test_of_two_links_that_are_used_at_once_one_wins_and_the_other_is_void(race, client, ask):
+def test_one_of_two_simultaneously_used_links_wins_and_the_other_is_void(race, client, ask):
     def use(presented, password):
         def run():
             try:

@@ -120,7 +120,7 @@ def test_an_ended_session_cannot_change_the_password(sign_in, user):
 
 
 @pytest.mark.postgresql
-def test_of_two_parallel_changes_one_wins(race, sign_in, user, settings):
+def test_one_of_two_parallel_changes_wins(race, sign_in, user, settings):
     settings.THROTTLING = False
 
     def change(session, new_password):

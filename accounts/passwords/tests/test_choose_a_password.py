@@ -58,7 +58,9 @@ def test_an_unacceptable_password_is_refused_at_a_change(member, user, test_user
 
 
 @refused_ones
-def test_it_is_refused_with_a_link_which_stays_good(client, user, deliver, password):
+def test_an_unacceptable_password_is_refused_and_the_link_stays_good(
+    client, user, deliver, password
+):
     client.post(f"{V1}/auth/forgot-password", {"email": user.email})
     token = token_in(deliver()[0])
 

@@ -246,7 +246,7 @@ def test_a_reset_ends_the_blocks_in_every_network(client, token, user):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_uses_one_succeeds(race, client, token):
+def test_one_of_16_parallel_uses_succeeds(race, client, token):
     def use(number):
         def run():
             try:

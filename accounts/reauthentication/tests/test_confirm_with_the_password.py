@@ -184,7 +184,7 @@ def test_explain_says_that_the_password_cannot_confirm(clock, capsys, member, us
 
 
 @pytest.mark.postgresql
-def test_of_40_parallel_guesses_5_are_compared(race, member, user):
+def test_five_of_40_parallel_guesses_are_compared(race, member, user):
     session = Session.objects.select_related("user").get()
 
     def run():

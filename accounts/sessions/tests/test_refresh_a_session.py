@@ -241,7 +241,7 @@ def parallel_refreshes(token: str, count: int):
 
 
 @pytest.mark.postgresql
-def test_of_16_parallel_refreshes_all_get_the_one_successor(race, user):
+def test_16_parallel_refreshes_get_the_same_successor(race, user):
     for _ in range(20):
         tokens = flows.start(user, Actor())
         successors = race(*parallel_refreshes(tokens.refresh_token, 16))

@@ -73,7 +73,7 @@ def test_the_grace_after_the_first_use_is_for_the_network_that_refreshed(client,
 
 
 @pytest.mark.parametrize("first", ["198.51.100.9", "192.0.2.1"])
-def test_of_thief_and_owner_the_second_one_ends_the_session(client, tokens, clock, first):
+def test_the_second_use_by_thief_or_owner_ends_the_session(client, tokens, clock, first):
     used = refresh_from(first, client, tokens).json()
     assert opens(client, used)
     clock.shift(60)

@@ -60,7 +60,7 @@ def test_a_search_is_filtered_and_sorted(superuser, people):
     assert found(superuser, q="an", o="-1") == emails[::-1]
 
 
-def test_of_many_a_search_finds_the_first(superuser, people, monkeypatch):
+def test_a_search_finds_the_first_of_many(superuser, people, monkeypatch):
     monkeypatch.setattr(lists, "LONGEST_SEARCH", 2)
     people("load-3@example.com", "load-1@example.com", "load-2@example.com")
 
@@ -89,7 +89,7 @@ def test_pages_end_where_they_would_cost_too_much(superuser, people, monkeypatch
     assert "\n61 users" in superuser.get(LIST, {"q": "load-2"}).content.decode()
 
 
-def test_nothing_is_counted_but_the_list(superuser, user, django_assert_num_queries):
+def test_a_list_of_users_takes_one_count(superuser, user, django_assert_num_queries):
     def counts(**query: str) -> list[str]:
         with django_assert_num_queries(4) as queries:
             superuser.get(LIST, query)

@@ -52,7 +52,7 @@ def test_a_search_finds_deleted_people_and_any_spelling(superuser, other_event, 
     assert shown(superuser, q=search) == {other_event.pk}
 
 
-def test_of_many_a_search_finds_the_newest(superuser, event, user, monkeypatch):
+def test_a_search_finds_the_newest_of_many(superuser, event, user, monkeypatch):
     monkeypatch.setattr(lists, "LONGEST_SEARCH", 2)
     for acted in (Actor(), Actor(), Actor(staff_id=user.pk)):
         Event.objects.record(EventName.SIGNOUT, acted, user.pk if not acted.staff_id else None)

@@ -76,7 +76,7 @@ def test_a_network_is_an_ipv4_address_or_an_ipv6_64(address, its_network):
 
 
 @pytest.mark.postgresql
-def test_of_300_parallel_attempts_from_4_threads_each_a_limit_of_20_lets_20_through(race):
+def test_a_limit_of_20_lets_20_of_300_parallel_attempts_through(race):
     taken = limit("SIGNIN_RATE_NETWORK", "192.0.2.1")._replace(maximum=20)
 
     def attack() -> int:

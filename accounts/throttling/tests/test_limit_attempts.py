@@ -238,7 +238,7 @@ def test_counters_name_no_one(attempt, clock):
 
 
 @pytest.mark.postgresql
-def test_of_300_parallel_sign_ins_on_2_servers_a_limit_of_20_lets_20_through(race, start_node):
+def test_a_limit_of_20_lets_20_of_300_parallel_sign_ins_on_2_servers_through(race, start_node):
     rates = {"SIGNIN_RATE_NETWORK": "20/5m"}
     production = {"ENVIRONMENT": "production", "ALLOWED_HOSTS": "127.0.0.1"}
     production |= {"EMAIL_URL": "smtp://127.0.0.1", "EMAIL_FROM": "accounts@example.com"}

@@ -147,7 +147,7 @@ def test_a_database_in_trouble_changes_no_refusal(client, monkeypatch):
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_of_16_forgeries_at_once_one_is_recorded(race, client, member):
+def test_one_of_16_simultaneous_forgeries_is_recorded(race, client, member):
     token = forged(member.tokens["access_token"])
 
     race(*[lambda: ask(client.__class__(), token)] * 16)

@@ -52,7 +52,7 @@ def test_a_superuser_needs_an_address_and_is_told_once(createsuperuser, email, s
     assert not User.objects.exists()
 
 
-def test_a_wrong_address_that_is_typed_is_told_once(monkeypatch):
+def test_a_wrong_typed_email_address_is_named_once(monkeypatch):
     typed, told = iter(["root", "root@example.com"]), StringIO()
     monkeypatch.setattr("builtins.input", lambda _: next(typed))
     monkeypatch.setattr("getpass.getpass", lambda *_: "securepassword123")
@@ -102,7 +102,7 @@ def test_without_a_terminal_the_environment_answers(monkeypatch, capsys, options
 
 
 @pytest.mark.postgresql
-def test_of_two_at_once_one_is_made_and_the_other_is_told(race, production_hasher, monkeypatch):
+def test_one_of_two_simultaneous_commands_makes_the_account(race, production_hasher, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "securepassword123")
 
     def make() -> str:

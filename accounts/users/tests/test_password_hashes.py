@@ -61,7 +61,7 @@ def test_an_imported_cost_is_never_lowered(
 
 
 @pytest.mark.django_db
-def test_of_two_requests_that_upgrade_a_hash_both_are_right(user, test_user_data):
+def test_two_requests_that_upgrade_a_hash_both_succeed(user, test_user_data):
     User.objects.update(password=imported(test_user_data["password"]))
     first, second = User.objects.get(), User.objects.get()
 

@@ -114,7 +114,7 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once_and_the_others_ha
     assert pool.lines.length == 0
 
 
-def test_with_every_place_taken_the_network_with_most_of_them_makes_room(crowd):
+def test_with_every_place_taken_the_network_with_most_of_them_loses_one(crowd):
     ben = crowd.send("ben")
     flood = [crowd.send("flood") for _ in range(7)]
     refused = crowd.send("flood").exception(SECONDS)
@@ -245,7 +245,7 @@ def test_right_passwords_of_one_network_wait_together_whatever_the_limit(start_n
 
 
 @pytest.mark.postgresql
-def test_of_wrong_passwords_that_wait_together_no_more_than_the_limit_are_tried(start_node):
+def test_simultaneously_waiting_wrong_passwords_stay_within_the_limit(start_node):
     body = {"email": "test@example.com", "password": "wrongpassword123"}
     node = start_node(SIGNIN_RATE_ACCOUNT_NETWORK="5/5m")
 
