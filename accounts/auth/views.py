@@ -93,7 +93,7 @@ class AuthViewSet(EntranceViewSet):
         """
         data = self.validated_data()
         tokens = sessions.refresh(refresh_token=data["refresh_token"], actor=self.actor)
-        return Response(TokensSerializer(tokens).data)
+        return Response(tokens._asdict())
 
     @documented(
         auth=BEARER_TOKEN_OPTIONAL,
