@@ -22,7 +22,7 @@ from accounts.links import flows as links
 from accounts.links.models import LIFETIMES, Link, Purpose
 from accounts.outbox import flows as outbox
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import NOTHING, Proof
+from accounts.reauthentication.proofs import NOTHING, Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling

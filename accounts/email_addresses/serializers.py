@@ -6,6 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.passwords.serializers import TOKEN
+from accounts.reauthentication.serializers import ReauthenticationSerializer
 from accounts.users.fields import (
     BooleanField,
     EmailField,
@@ -110,10 +111,5 @@ class AddressSerializer(serializers.Serializer[Any]):
         )
     ]
 )
-class ChangeEmailSerializer(serializers.Serializer[Any]):
+class ChangeEmailSerializer(ReauthenticationSerializer):
     new_email = EmailField()
-    current_password = PasswordField(
-        required=False,
-        allow_null=True,
-        help_text="Needed if the sign-in is long ago, and always by staff.",
-    )

@@ -29,7 +29,7 @@ from accounts.errors import (
 from accounts.links.models import Purpose
 from accounts.outbox import flows as outbox
 from accounts.outbox.serializers import MessageSerializer
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication import serializers as reauthentication
 from accounts.sessions.authentication import SessionAuthentication
 from accounts.sessions.models import Session
 from accounts.viewsets import (
@@ -75,7 +75,7 @@ def proof_from(data: dict[str, Any], session: Session | None) -> flows.MailboxPr
         token=data.get("token"),
         code=data.get("code"),
         session=session,
-        account=Proof(password=data.get("current_password")),
+        account=reauthentication.proof_from(data),
         email=data.get("email"),
         password=data.get("password"),
     )
@@ -185,6 +185,6 @@ class ChangeEmailViewSet(MemberViewSet):
             session=self.session,
             actor=self.actor,
             new_email=data["new_email"],
-            proof=Proof(password=data.get("current_password")),
+            proof=reauthentication.proof_from(data),
         )
         return Response({"message": "We sent a link to the new address."}, status=202)

@@ -13,7 +13,7 @@ from accounts.errors import LinkNotValid
 from accounts.links.models import Link, Purpose
 from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.users.models import LONGEST_EMAIL, validate_email_shape
 
 if TYPE_CHECKING:

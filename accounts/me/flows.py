@@ -11,7 +11,7 @@ from accounts.events.models import Event, EventName
 from accounts.outbox import flows as outbox
 from accounts.passwords import flows as passwords
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import NOTHING, Proof
+from accounts.reauthentication.proofs import NOTHING, Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.models import User

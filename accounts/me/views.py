@@ -17,7 +17,7 @@ from accounts.errors import (
 )
 from accounts.me import flows
 from accounts.me.serializers import DeleteSerializer, UpdateSerializer
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication import serializers as reauthentication
 from accounts.users.serializers import UserSerializer
 from accounts.viewsets import MemberViewSet, documented
 
@@ -60,7 +60,7 @@ class MeViewSet(MemberViewSet):
             actor=self.actor,
             full_name=data.get("full_name", ...),
             password=data.get("password"),
-            proof=Proof(password=data.get("current_password")),
+            proof=reauthentication.proof_from(data),
         )
         return Response(UserSerializer(user).data)
 
@@ -84,6 +84,6 @@ class MeViewSet(MemberViewSet):
         flows.delete(
             session=self.session,
             actor=self.actor,
-            proof=Proof(password=data.get("current_password")),
+            proof=reauthentication.proof_from(data),
         )
         return Response(status=204)

@@ -17,7 +17,7 @@ from accounts.lockouts import flows as lockouts
 from accounts.outbox import flows as outbox
 from accounts.passwords import policy
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.sessions import flows as sessions
 from accounts.sessions.models import Session
 from accounts.users.hashers import in_one_form

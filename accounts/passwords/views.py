@@ -21,7 +21,7 @@ from accounts.passwords.serializers import (
     PasswordChangedSerializer,
     ResetPasswordSerializer,
 )
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication import serializers as reauthentication
 from accounts.viewsets import EntranceViewSet, MemberViewSet, documented
 
 
@@ -42,7 +42,7 @@ class ChangePasswordViewSet(MemberViewSet):
         flows.change(
             session=self.session,
             new_password=data["new_password"],
-            proof=Proof(password=data["current_password"]),
+            proof=reauthentication.proof_from(data),
             actor=self.actor,
         )
         return Response({"message": "Password changed successfully"})

@@ -1,28 +1,14 @@
 """Has the person who sends this just proven who they are?"""
 
-from typing import NamedTuple
-
 from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect, ReauthenticationRequired
 from accounts.events.models import Event, EventName
 from accounts.lockouts import flows as lockouts
+from accounts.reauthentication.proofs import Proof
 from accounts.sessions.models import Session
 from accounts.throttling import flows as throttling
 from accounts.users import hashing_pool
 from accounts.users.models import User
-
-
-class Proof(NamedTuple):
-    """What a request shows to prove that the account's owner sends it, if anything."""
-
-    password: str | None = None
-
-    @property
-    def is_given(self) -> bool:
-        return self.password is not None
-
-
-NOTHING = Proof()
 
 
 def require(session: Session, proof: Proof, actor: Actor) -> None:

@@ -10,7 +10,7 @@ from accounts.actors.actor import Actor
 from accounts.errors import PasswordIncorrect
 from accounts.passwords import flows
 from accounts.reauthentication import flows as reauthentication
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.users.models import User
 
 

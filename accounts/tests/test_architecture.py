@@ -64,6 +64,7 @@ NOUNS = {
     "throttling": {"limits": set(), "forgeries": {"flows", "limits"}},
     "users": {"hashers": {"hashing_pool"}, "hashing_pool": set(), "fields": {"models"}},
     "sessions": {"tokens": {"models"}},
+    "reauthentication": {"proofs": set()},
     "passwords": {"breaches": set(), "policy": {"breaches"}},
     "link_pages": {"forms": set()},
     "backups": {"files": set(), "sqlite": {"files"}, "postgresql": {"files"}},

@@ -18,7 +18,7 @@ from accounts.outbox import flows as outbox
 from accounts.outbox.tests.test_ask_for_links import NO_ADDRESSES
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import assert_refused, token_in
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

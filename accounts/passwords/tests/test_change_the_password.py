@@ -4,7 +4,7 @@ from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect
 from accounts.me import flows as me
 from accounts.passwords import flows
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.sessions.models import Session
 from accounts.users.models import User
 

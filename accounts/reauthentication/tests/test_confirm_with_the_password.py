@@ -15,7 +15,7 @@ from accounts.lockouts import flows as lockouts
 from accounts.passwords import flows as passwords
 from accounts.passwords.tests.test_reset_the_password import token_in
 from accounts.reauthentication import flows
-from accounts.reauthentication.flows import Proof
+from accounts.reauthentication.proofs import Proof
 from accounts.sessions.models import Session
 from accounts.throttling.flows import tallies
 from accounts.users.models import User

@@ -1,0 +1,24 @@
+"""How a request proves that the account's owner sends it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.reauthentication.proofs import Proof
+from accounts.users.fields import PasswordField
+
+
+class ReauthenticationSerializer(serializers.Serializer[Any]):
+    """A body that may hold a proof, after its other fields."""
+
+    def get_fields(self) -> Any:
+        current_password = PasswordField(
+            required=False,
+            allow_null=True,
+            help_text="Needed if the sign-in is long ago, and always by staff.",
+        )
+        return super().get_fields() | {"current_password": current_password}
+
+
+def proof_from(data: dict[str, Any]) -> Proof:
+    return Proof(password=data.get("current_password"))
