@@ -15,8 +15,12 @@ pytestmark = pytest.mark.once
 PLACES = (
     "*.md",
     "docs/*.md",
+    ".ci/run",
     ".env.example",
     "Makefile",
+    "*.toml",
+    "*.txt",
+    "*.ini",
     "deploy/**/*",
     "tests/**/*.py",
     "accounts/**/tests/*.py",
