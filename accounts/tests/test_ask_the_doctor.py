@@ -55,7 +55,7 @@ def test_a_right_setup_has_no_findings(doctor):
     assert doctor() == []
 
 
-def test_a_key_that_is_not_random(doctor, settings):
+def test_the_doctor_reports_a_key_that_is_not_random(doctor, settings):
     settings.SECRET_KEY = "k" * 64
 
     assert doctor() == ["SECRET_KEY does not look random."]
@@ -81,7 +81,9 @@ def test_an_older_key_is_to_be_taken_out_some_day(report, settings):
         (None, True, None),
     ],
 )
-def test_an_env_file_that_others_can_read(report, settings, tmp_path, mode, is_production, mark):
+def test_the_doctor_reports_an_env_file_that_others_can_read(
+    report, settings, tmp_path, mode, is_production, mark
+):
     settings.BASE_DIR, settings.IS_PRODUCTION = tmp_path, is_production
     file = tmp_path / ".env"
     if mode is not None:
@@ -93,7 +95,9 @@ def test_an_env_file_that_others_can_read(report, settings, tmp_path, mode, is_p
 
 
 @pytest.mark.parametrize(("mode", "is_told"), [(0o640, False), (0o600, False), (0o644, True)])
-def test_a_secret_in_a_file_that_others_can_read(report, settings, tmp_path, mode, is_told):
+def test_the_doctor_reports_a_secret_file_that_others_can_read(
+    report, settings, tmp_path, mode, is_told
+):
     file = tmp_path / "secret_key"
     file.touch()
     file.chmod(mode)
@@ -120,7 +124,7 @@ def test_the_findings_of_djangos_checks_are_reported(doctor, settings, folders, 
         ([ip_network("::/0")], False, "TRUSTED_PROXIES believes everybody's"),
     ],
 )
-def test_proxies_that_are_not_believed_or_believed_too_much(
+def test_the_doctor_reports_proxies_believed_too_little_or_too_much(
     doctor, settings, trusted, is_production, said
 ):
     settings.TRUSTED_PROXIES, settings.IS_PRODUCTION = trusted, is_production
@@ -136,14 +140,14 @@ def test_the_connection_itself_is_asked_where_it_leads(report):
     assert (("ok", said) in report()) is (not info.hostaddr or info.hostaddr.startswith("127."))
 
 
-def test_a_mail_server_that_is_away(doctor, settings):
+def test_the_doctor_reports_a_mail_server_that_is_down(doctor, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", settings.PORT
 
     assert doctor() == ["Mail cannot go to 127.0.0.1: ConnectionRefusedError: Connection refused."]
 
 
-def test_a_folder_for_mail_that_cannot_be_made(report, settings):
+def test_the_doctor_reports_an_impossible_folder_for_mail(report, settings):
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = "/dev/null/mails"
 
@@ -203,7 +207,7 @@ def test_the_doctor_reports_what_the_web_server_answers(report, settings, status
         assert (mark, f"The web server {said.format(url)}") in report()
 
 
-def test_a_web_server_that_hangs(report, settings, monkeypatch):
+def test_the_doctor_reports_a_hanging_web_server(report, settings, monkeypatch):
     monkeypatch.setattr(command, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.PORT = server.getsockname()[1]
@@ -219,7 +223,7 @@ def test_a_web_server_that_is_down_may_run_elsewhere(report, settings):
 
 
 @pytest.mark.postgresql
-def test_workers_need_more_connections_than_the_database_has(doctor, settings):
+def test_the_doctor_reports_too_few_connections(doctor, settings):
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('port'), current_setting('max_connections')::int")
         port, connections = cursor.fetchone()
@@ -246,7 +250,7 @@ def test_no_worker_sends_mail(doctor, client, user):
     assert doctor() == [said]
 
 
-def test_purge_was_never_scheduled(doctor):
+def test_the_doctor_reports_an_unscheduled_purge(doctor):
     Counter.objects.create(key="x", count=1, resets_at=timezone.now() - timedelta(days=4))
 
     assert doctor() == ["manage.py purge has not run for days: schedule it once a day."]
@@ -260,7 +264,7 @@ def test_purge_was_never_scheduled(doctor):
         (25, []),
     ],
 )
-def test_no_backup_for_a_day_in_production(doctor, settings, hours, said):
+def test_the_doctor_reports_a_missing_backup_in_production(doctor, settings, hours, said):
     settings.IS_PRODUCTION = True
     for age in [] if hours is None else [hours + 100, hours]:
         made_at = timezone.now() - timedelta(hours=age)
@@ -270,7 +274,7 @@ def test_no_backup_for_a_day_in_production(doctor, settings, hours, said):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_is_behind(doctor):
+def test_the_doctor_reports_missing_migrations(doctor):
     call_command("migrate", "accounts", "0001", verbosity=0)
     try:
         (said,) = doctor()  # And nothing of a table that does not exist.

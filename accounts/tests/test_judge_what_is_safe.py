@@ -46,7 +46,7 @@ def test_a_key_that_is_short_or_has_a_pattern_is_not_random(key):
         *[("::1/128", False), ("2400:cb00::/32", False), ("2a06:98c0::/29", False)],
     ],
 )
-def test_a_proxy_network_that_covers_everyone(network, is_everybody):
+def test_a_network_that_covers_everyone_is_recognized(network, is_everybody):
     assert safety.is_everybody(ip_network(network)) is is_everybody
 
 
@@ -88,7 +88,7 @@ def test_plain_http_to_another_machine_is_in_the_clear(url, is_in_the_clear):
         ("8.8.8.8", "require", None, "is encrypted, and not verified; anybody between"),
     ],
 )
-def test_a_database_on_another_machine(settings, address, sslmode, mark, said):
+def test_a_database_on_another_machine_needs_tls(settings, address, sslmode, mark, said):
     settings.IS_PRODUCTION = True
 
     found, sentence = configuration.encryption("db.example.com", address, sslmode)

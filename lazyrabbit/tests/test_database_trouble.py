@@ -71,7 +71,7 @@ def test_a_connection_stays_while_all_is_well(client, member):
     assert backend() == pid
 
 
-def test_a_database_that_may_only_be_read(sign_in_anywhere, caplog):
+def test_a_read_only_database_is_a_503(sign_in_anywhere, caplog):
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
 
@@ -94,7 +94,7 @@ def test_a_locked_row_is_a_503(client, user, test_user_data, second):
     assert send(client.post, SIGNIN, test_user_data).status_code == 200
 
 
-def test_an_answer_that_does_not_come(member, second, monkeypatch):
+def test_a_missing_answer_of_the_database_is_a_503(member, second, monkeypatch):
     """The server limits its statements itself; a server that hangs limits nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")

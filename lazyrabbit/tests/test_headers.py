@@ -154,7 +154,7 @@ def test_nothing_is_left_to_warn_about_in_production():
     assert loaded.returncode == 0, loaded.stderr
 
 
-def test_cookies_of_the_admin_in_production(tmp_path):
+def test_cookies_of_the_admin_are_secure_in_production(tmp_path):
     code = (
         "import django; django.setup(); from django.test import Client;"
         "from django.core.management import call_command; call_command('migrate', verbosity=0);"

@@ -106,7 +106,7 @@ def test_mail_goes_to_a_folder_or_the_console():
         (PRODUCTION, "https://accounts.example.com/account"),
     ],
 )
-def test_where_the_links_in_mails_lead(environment, address):
+def test_links_in_mails_lead_to_frontend_url_or_our_pages(environment, address):
     code = "import lazyrabbit.settings as s; print(s.LINK_URL)"
     loaded = subprocess.run(
         [sys.executable, "-c", code],

@@ -39,7 +39,7 @@ handler404, handler500 = urls.handler404, urls.handler500
     "address",
     ["/nowhere", "/api/v1/nowhere", "/api/v1/auth/signup/x", "/static/none.js", "/%ff%fe"],
 )
-def test_an_unknown_path(client, address):
+def test_an_unknown_path_is_404(client, address):
     answer = client.get(address)
 
     assert_problem(answer, 404, "not_found")
@@ -49,11 +49,11 @@ def test_an_unknown_path(client, address):
 @pytest.mark.parametrize(
     "address", ["/%00", "/docs?q=%00", "/admin/?q=a%00b", "/api/v1/users/me/sessions/%00"]
 )
-def test_a_nul_anywhere(client, address):
+def test_a_nul_in_the_path_or_query_is_400(client, address):
     assert_problem(client.get(address), 400, "bad_request")
 
 
-def test_a_nul_in_a_cookie(client):
+def test_a_nul_in_a_cookie_is_400(client):
     headers = {"Cookie": r'sessionid="aaaaaaaaaaaa\000"'}
 
     assert_problem(client.get("/admin/", headers=headers), 400, "bad_request")
@@ -64,11 +64,11 @@ def test_a_nul_in_a_cookie(client):
     ["/api/v1/auth/signup", "/api/healthy", "/metrics/x", "/docs", "/admin/"],
 )
 @pytest.mark.parametrize("host", ["evil.example", "a b", "x" * 300, ""])
-def test_a_host_that_is_not_ours(client, address, host):
+def test_a_foreign_host_is_400(client, address, host):
     assert_problem(client.get(address, headers={"Host": host}), 400, "bad_request")
 
 
-def test_a_method_that_is_not_allowed(client):
+def test_a_method_that_is_not_allowed_is_405(client):
     for address in ("/api/v1/auth/signin", "/api/v1/auth/signup"):
         answer = client.get(address)
         assert_problem(answer, 405, "method_not_allowed")
@@ -89,7 +89,7 @@ def test_a_method_that_is_not_allowed(client):
         ("delete", "/admin/login/"),
     ],
 )
-def test_a_method_that_a_page_does_not_have(client, method, address):
+def test_a_method_that_a_page_lacks_is_405(client, method, address):
     answer = getattr(client, method)(address)
 
     assert_problem(answer, 405, "method_not_allowed")
@@ -137,7 +137,7 @@ def test_an_odd_length_is_no_failure_of_ours(client, db, length):
     assert answer.status_code == 400
 
 
-def test_permission_denied_outside_the_api():
+def test_permission_denied_outside_the_api_is_a_problem():
     request = RequestFactory().get("/")
     answer = problems.permission_denied(request, Exception())
 
@@ -175,7 +175,7 @@ def test_a_frontend_on_another_origin_may_read_the_answer(client, settings):
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:5174", "*"])
-def test_any_other_origin_may_not(client, origin):
+def test_any_other_origin_may_not_read_the_answer(client, origin):
     answer = client.post("/api/v1/auth/signin", {}, headers={"Origin": origin})
 
     assert "Access-Control-Allow-Origin" not in answer.headers

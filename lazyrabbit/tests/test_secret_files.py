@@ -117,7 +117,7 @@ def test_a_setting_and_its_file_together_are_refused(file, name):
     assert_refused(load(**environment), f"{name}_FILE: Expected either this or {name}, not both.")
 
 
-def test_a_folder_and_a_secret_in_the_place_of_its_path(tmp_path):
+def test_a_folder_or_a_secret_as_the_path_is_refused(tmp_path):
     folder, secret = load(SECRET_KEY_FILE=str(tmp_path)), load(EMAIL_URL_FILE="c4n4ry" * 100)
 
     assert_refused(folder, "SECRET_KEY_FILE: The file cannot be read: Is a directory.")

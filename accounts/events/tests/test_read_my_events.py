@@ -93,7 +93,7 @@ def test_events_are_paginated(member, user):
         ("offset=1.5", "offset", "invalid"),
     ],
 )
-def test_a_page_that_cannot_be(member, query, attr, code):
+def test_an_impossible_page_is_400(member, query, attr, code):
     answer = member.get(f"{URL}?{query}")
 
     assert answer.status_code == 400

@@ -100,7 +100,7 @@ def test_an_unknown_address_leaves_the_same_trail_without_the_address(client, db
         assert "nobody" not in str(event)
 
 
-def test_the_limit_of_sign_ups(client, settings):
+def test_the_limit_of_sign_ups_is_recorded(client, settings):
     settings.SIGNUP_RATE_NETWORK = (1, settings.SIGNUP_RATE_NETWORK[1])
     for person in range(4):
         body = {"email": f"person{person}@example.com", "password": PASSWORD}
@@ -110,7 +110,7 @@ def test_the_limit_of_sign_ups(client, settings):
     assert last("limit_reached").details == {"limit": "SIGNUP_RATE_NETWORK"}
 
 
-def test_a_wrong_current_password(member, user):
+def test_a_wrong_current_password_is_recorded(member, user):
     body = {"current_password": "wrong", "new_password": "newpassword123"}
     for _ in range(7):
         member.post(f"{ME}/change-password", body)
@@ -119,7 +119,7 @@ def test_a_wrong_current_password(member, user):
     assert last("limit_reached").user == last("reauthentication_failed").user == user
 
 
-def test_a_refresh_token_that_comes_again(client, member, settings):
+def test_a_reused_refresh_token_is_recorded(client, member, settings):
     settings.REFRESH_GRACE_SECONDS = 0
     for _ in range(4):
         client.post(f"{V1}/auth/refresh", {"refresh_token": member.tokens["refresh_token"]})
@@ -141,7 +141,7 @@ def test_a_sign_out(sign_in, user, scope, ended):
     assert event.user == user
 
 
-def test_a_session_that_is_ended_from_another_device(sign_in, user):
+def test_a_session_ended_from_another_device_is_recorded(sign_in, user):
     sign_in()
     other, member = Session.objects.get(), sign_in()
 
@@ -152,7 +152,7 @@ def test_a_session_that_is_ended_from_another_device(sign_in, user):
     assert (event.user_id, event.session_id, event.details) == (user.pk, other.pk, {})
 
 
-def test_the_oldest_session_over_the_limit_ends(sign_in, settings):
+def test_the_end_of_the_oldest_session_is_recorded(sign_in, settings):
     settings.SESSIONS_PER_USER = 1
     sign_in()
     oldest = Session.objects.get()
@@ -162,7 +162,7 @@ def test_the_oldest_session_over_the_limit_ends(sign_in, settings):
     assert (event.session_id, event.details) == (oldest.pk, {"by": "limit"})
 
 
-def test_a_new_password(sign_in, user):
+def test_a_new_password_is_recorded(sign_in, user):
     sign_in()
     member = sign_in()
     body = {"current_password": PASSWORD, "new_password": "newpassword123"}
@@ -196,7 +196,7 @@ def test_an_account_that_its_owner_deletes_leaves_a_number(member, user, superus
     assert "test@example.com" not in log
 
 
-def test_commands(sign_in, user, monkeypatch):
+def test_commands_are_recorded(sign_in, user, monkeypatch):
     sign_in()
     call_command("end_sessions", "--all", stdout=StringIO())
     answers = "accounts.management.commands.changepassword.getpass"

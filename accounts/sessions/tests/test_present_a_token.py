@@ -40,7 +40,7 @@ def claims(test_user_token):
     return jwt.decode(test_user_token, options={"verify_signature": False})
 
 
-def test_the_claims_of_an_access_token(claims, user):
+def test_an_access_token_has_these_claims(claims, user):
     assert claims.keys() == {
         *("aud", "exp", "gen", "iat", "iss", "jti", "sid", "sub", "token_type")
     }

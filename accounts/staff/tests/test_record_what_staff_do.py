@@ -18,7 +18,7 @@ def staff_key() -> int:
     return User.objects.get(is_superuser=True).pk
 
 
-def test_sign_in_and_out_of_the_admin(db):
+def test_signing_in_and_out_of_the_admin_is_recorded(db):
     root = User.objects.create_superuser("root@example.com", "securepassword123")
     browser, login = Browser(), reverse("admin:login")
     form = {"username": root.email, "password": "securepassword123"}

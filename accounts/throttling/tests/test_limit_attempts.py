@@ -192,7 +192,7 @@ def test_a_network_signs_up_60_people_an_hour(client, settings, clock):
     assert sign_up(5) == 201
 
 
-def test_the_default_limits(settings):
+def test_the_default_limits_are_as_documented(settings):
     assert settings.THROTTLING is True
     assert settings.SIGNIN_RATE_ACCOUNT_NETWORK == (5, 5 * MINUTE)
     assert settings.SIGNIN_RATE_ACCOUNT == (10, 5 * MINUTE)

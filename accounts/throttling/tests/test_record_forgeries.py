@@ -83,7 +83,7 @@ def test_a_token_signed_with_our_older_key_is_no_forgery(client, member, monkeyp
     assert forgeries_recorded() == []
 
 
-def test_a_host_that_is_not_ours_is_recorded_without_its_name(client):
+def test_a_foreign_host_is_recorded_without_its_name(client):
     for _ in range(2):
         assert client.get(ME, headers={"Host": "evil.example"}).status_code == 400
 
