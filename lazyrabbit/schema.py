@@ -46,7 +46,7 @@ PROBLEM = {
     },
     "required": ["type", "title", "status", "detail", "code", "errors", "request_id"],
 }
-# What the header of an answer says; those of one status only are named below.
+# The headers of responses; HEADER_OF names those of one status only.
 HEADERS = {
     "X-Request-ID": ("The id of this request: quote it when you report a fault.", STRING),
     "WWW-Authenticate": ("How to authenticate (RFC 9110, section 11.6.1).", STRING),
@@ -54,7 +54,7 @@ HEADERS = {
     "Retry-After": ("In how many seconds to try again.", {"type": "integer", "minimum": 0}),
 }
 HEADER_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After", 503: "Retry-After"}
-# Whatever the operation, its host, its method and its body can be wrong, and so can we.
+# Every operation can meet a wrong host, method or body, and a fault of the service.
 ANYWHERE = [
     (400, "bad_request", "The request is malformed."),
     (403, "https_required", "Use https, not http."),
@@ -71,27 +71,27 @@ BODY_ERRORS = (
     (415, "unsupported_media_type", problems.UNSUPPORTED),
 )
 WITH_BODY = ("POST", "PUT", "PATCH")
-# REST framework's fields name these; our parser has refused such a body before.
+# REST framework's fields name these, but the parser refuses such a body first.
 UNREACHABLE = {"null_characters_not_allowed", "surrogate_characters_not_allowed"}
 
 
 def without_trailing_slash(endpoints: list[tuple[str, str, str, Any]]) -> list[Any]:
-    """Document the one spelling of each path; the other works too."""
+    """Document each path once, without its slash; both forms work."""
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
 
 
 class AutoSchema(openapi.AutoSchema):
-    """Adds every error: those of a serializer's fields, and what ``x-errors`` of a view names."""
+    """Adds every error: those of the request serializer's fields, and those in ``x-errors``."""
 
     def get_operation_id(self) -> str:
         return str(super().get_operation_id()).removesuffix("_create")
 
     def get_operation(self, *args: Any) -> dict[str, Any] | None:
-        """Say of an open operation that it is open, instead of saying nothing."""
+        """Give an operation that needs no token an empty ``security``, which says so."""
         operation: dict[str, Any] | None = super().get_operation(*args)
         if operation and operation.get("security", [{}]) == [{}]:
             operation["security"] = []
-        if operation:  # Their errors are in the responses by now.
+        if operation:  # The responses contain the errors by now.
             operation.pop("x-errors", None)
             operation.pop("x-error-attrs", None)
         return operation
@@ -104,23 +104,23 @@ class AutoSchema(openapi.AutoSchema):
         return super().get_request_serializer() if self.method in WITH_BODY else None
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        """Take an answer for a list where it says ``many=True``, whatever its method is called."""
+        """Return whether the response serializer has ``many=True``, whatever the action's name."""
         answers = self.get_response_serializers() if serializer is None else serializer
         first = next(iter(answers.values())) if isinstance(answers, dict) else answers
         return bool(is_list_serializer(first))
 
     def _get_serializer_field_meta(self, field: Any, direction: Any) -> dict[str, Any]:
-        """Add what a field of ours says of itself: lengths and formats that others check."""
+        """Add a field's ``described``: lengths and formats that drf-spectacular cannot know."""
         meta: dict[str, Any] = super()._get_serializer_field_meta(field, direction)
         return {**meta, **getattr(field, "described", {})}
 
     def _get_request_for_media_type(self, serializer: Any, direction: Any = "request") -> Any:
-        """Say that a body is needed also where its members are only together, as one of two."""
+        """Require the body also if it needs one of two members, and neither by itself."""
         schema, is_required = super()._get_request_for_media_type(serializer, direction)
         return schema, is_required or "oneOf" in getattr(serializer, "described", {})
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        """Add what the serializer says of its members together, as its fields do of each."""
+        """Add the serializer's ``described``: rules about several members together."""
         schema = super()._map_basic_serializer(serializer, direction)
         return {**schema, **getattr(serializer, "described", {})}
 
@@ -178,7 +178,7 @@ class AutoSchema(openapi.AutoSchema):
         return reference
 
     def _examples(self) -> Iterator[dict[str, Any]]:
-        """Yield an example of everything that can go wrong."""
+        """Yield an example of every error."""
         body = self.get_request_serializer()
         for serializer in filter(is_serializer, [body, *self.get_override_parameters()]):
             for name, field in force_instance(serializer).fields.items():
@@ -229,5 +229,5 @@ def rendered() -> bytes:
 
 @require_safe
 def view(request: HttpRequest) -> HttpResponse:
-    """Answer with the schema, which is made once: it never changes while the process runs."""
+    """Return the schema, which is rendered once: it never changes while the process runs."""
     return HttpResponse(rendered(), content_type=OpenApiJsonRenderer.media_type)

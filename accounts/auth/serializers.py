@@ -1,4 +1,4 @@
-"""What people send at the entrance, and what they get."""
+"""Requests and responses of sign-up, sign-in, refresh and sign-out."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The entrance and the exit."""
+"""Sign up, sign in, refresh a session and sign out."""
 
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotAuthenticated
@@ -93,7 +93,7 @@ class AuthViewSet(EntranceViewSet):
         """
         data = self.validated_data()
         tokens = sessions.refresh(refresh_token=data["refresh_token"], actor=self.actor)
-        return Response(tokens._asdict())
+        return Response(tokens._asdict())  # A serializer would copy the same four values.
 
     @documented(
         auth=BEARER_TOKEN_OPTIONAL,

@@ -1,4 +1,4 @@
-"""What people send about their addresses."""
+"""Requests to verify or change an email address."""
 
 from typing import Any
 

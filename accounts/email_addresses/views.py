@@ -1,4 +1,4 @@
-"""Addresses: to prove one, to change it, to take a change back."""
+"""Verify an email address, change it, and undo a change."""
 
 from typing import Any
 

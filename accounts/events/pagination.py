@@ -1,4 +1,4 @@
-"""Pages of a person's events."""
+"""The pagination of a person's events."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.events.serializers import PageSerializer
 
 
 class EventPagination(LimitOffsetPagination):
-    """Refuse a bad ``limit`` or ``offset``, which REST framework would replace by a good one."""
+    """Refuse a bad ``limit`` or ``offset``, which REST framework would replace with a good one."""
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None

@@ -1,4 +1,4 @@
-"""What people see of their own events."""
+"""Responses that show people their own events."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What happened to the account of the person who is signed in."""
+"""List the events of the signed-in person's account."""
 
 from django.db.models import QuerySet
 from rest_framework.request import Request

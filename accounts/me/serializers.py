@@ -1,4 +1,4 @@
-"""What people change about themselves."""
+"""Requests to change or delete one's own account."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 

@@ -1,4 +1,4 @@
-"""The answer where a mail is what matters."""
+"""A response that is only a message."""
 
 from typing import Any
 

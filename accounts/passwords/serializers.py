@@ -1,4 +1,4 @@
-"""What people send to change a password."""
+"""Requests to change or reset a password."""
 
 from typing import Any
 

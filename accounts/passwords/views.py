@@ -1,4 +1,4 @@
-"""Passwords: to change one's own, and to set another one when it is forgotten."""
+"""Change a password, or set a new one when it is forgotten."""
 
 from rest_framework.decorators import action
 from rest_framework.request import Request

@@ -1,4 +1,4 @@
-"""A session and its tokens as clients get them."""
+"""A session and its tokens in responses."""
 
 from typing import Any
 

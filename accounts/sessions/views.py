@@ -1,4 +1,4 @@
-"""Where a person is signed in."""
+"""List a person's sessions, and end one."""
 
 from uuid import UUID
 

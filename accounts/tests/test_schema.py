@@ -69,6 +69,11 @@ def test_an_example_is_as_the_schema_says(operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_has_only_members_of_openapi(operation):
+    assert not [name for name in operation if name.startswith("x-")]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_an_operation_names_the_headers_of_each_answer(operation):
     for status, answer in operation["responses"].items():
         assert set(answer["headers"]) == {"X-Request-ID"} | ({HEADERS.get(status)} - {None})

@@ -1,4 +1,4 @@
-"""A user as every route shows it."""
+"""A user in every response."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ ANA = {
     component_name="User", examples=[OpenApiExample("Ana", ANA, response_only=True)]
 )
 class UserSerializer(serializers.Serializer[User]):
-    # Plain fields: a ModelSerializer would make them anew on every request.
+    # Declared fields: a ModelSerializer would build them again for every request.
     id = serializers.IntegerField(help_text="It never changes; the email may.")
     email = serializers.EmailField(help_text="In lower case, its domain in ASCII.")
     full_name = serializers.CharField(allow_null=True)
@@ -32,5 +32,5 @@ class UserSerializer(serializers.Serializer[User]):
     updated_at = serializers.DateTimeField(help_text="When the account last changed.")
 
     def to_representation(self, user: User) -> dict[str, Any]:
-        """Return the values as they are: JSON spells each as its field would, for less."""
+        # Without the fields, whose output is the same: they took 100 µs of a request.
         return {name: getattr(user, name) for name in self._declared_fields}
