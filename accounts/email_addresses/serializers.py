@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from accounts.passwords.serializers import TOKEN
+from accounts.outbox.serializers import TOKEN
 from accounts.reauthentication.serializers import ReauthenticationSerializer
 from accounts.users.fields import (
     BooleanField,

@@ -6,11 +6,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from accounts.outbox.serializers import TOKEN
 from accounts.passwords import policy
 from accounts.users.fields import LookupEmailField, NewPasswordField, PasswordField, StringField
 from accounts.users.models import User
-
-TOKEN = "Zm9yLWV4YW1wbGUtb25seS1ub3QtYS1yZWFsLXRva2Vu"  # noqa: S105 (an example)
 
 
 class NewPasswordSerializer(serializers.Serializer[Any]):
