@@ -71,8 +71,6 @@ BODY_ERRORS = (
     (415, "unsupported_media_type", problems.UNSUPPORTED),
 )
 WITH_BODY = ("POST", "PUT", "PATCH")
-# REST framework's fields name these, but the parser refuses such a body first.
-UNREACHABLE = {"null_characters_not_allowed", "surrogate_characters_not_allowed"}
 
 
 def without_trailing_slash(endpoints: list[tuple[str, str, str, Any]]) -> list[Any]:
@@ -182,7 +180,7 @@ class AutoSchema(openapi.AutoSchema):
         body = self.get_request_serializer()
         for serializer in filter(is_serializer, [body, *self.get_override_parameters()]):
             for name, field in force_instance(serializer).fields.items():
-                for code in sorted(get_serializer_field_error_codes(field, name) - UNREACHABLE):
+                for code in sorted(get_serializer_field_error_codes(field, name)):
                     yield example(400, code, sentence(field, code), name)
         extensions = self.get_extensions()
         attrs = extensions.get("x-error-attrs", {})

@@ -35,7 +35,7 @@ class MeViewSet(MemberViewSet):
     @documented(responses=UserSerializer)
     def retrieve(self, request: Request) -> Response:
         """Show my account."""
-        return Response(self.get_serializer(self.session.user).data)
+        return Response(UserSerializer(self.session.user).data)
 
     @documented(
         responses=UserSerializer,
