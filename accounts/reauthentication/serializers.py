@@ -8,9 +8,9 @@ from accounts.reauthentication.proofs import Proof
 from accounts.users.fields import PasswordField
 
 
+# A docstring would describe every subclass in the schema.
 class ReauthenticationSerializer(serializers.Serializer[Any]):
-    """A body that may hold a proof, after its other fields."""
-
+    # The proof comes last, so that mistakes in the other fields are named first.
     def get_fields(self) -> Any:
         current_password = PasswordField(
             required=False,

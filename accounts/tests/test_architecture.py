@@ -30,7 +30,7 @@ MAY_IMPORT = {
     },
     "email_addresses": {
         *("actors", "events", "throttling", "users", "links", "outbox", "sessions"),
-        *("reauthentication", "passwords", "auth"),
+        *("reauthentication", "auth"),
     },
     "me": {"actors", "events", "users", "outbox", "sessions", "reauthentication", "passwords"},
     "link_pages": {
