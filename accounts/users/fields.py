@@ -1,4 +1,4 @@
-"""Serializer fields for what people type: strings only, and exactly as sent where it matters."""
+"""Serializer fields for text that people type: only strings, and exactly as sent."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ UNSTORABLE = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValida
 class StringField(serializers.CharField):
     """A string. REST framework's own field would also take numbers, and trim.
 
-    ``described`` is what the schema says of it beyond what REST framework knows.
+    ``described`` is added to its schema.
     """
 
     described: dict[str, Any] = {"minLength": 1}
@@ -61,7 +61,7 @@ def validate_lookup_email(email: str) -> None:
 
 
 class LookupEmailField(StringField):
-    """An address that an account may have, perhaps an imported one; no account is asked for."""
+    """An email address that an account may have; the field does not look for the account."""
 
     described = {"format": "email"}
 
@@ -75,7 +75,7 @@ class LookupEmailField(StringField):
 
 
 class EmailField(StringField):
-    """A new address, in its canonical spelling."""
+    """A new email address, in its canonical spelling."""
 
     described = {"format": "email", "maxLength": 254}
 
@@ -87,14 +87,14 @@ class EmailField(StringField):
 
 
 class PasswordField(StringField):
-    """A password that was set before, and may be of any length."""
+    """A password that was set before, of any length."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(style={"input_type": "password"}, **kwargs)
 
 
 class NewPasswordField(PasswordField):
-    """A password of any length: what a new one must be like is the policy's to say."""
+    """A new password of any length: the policy judges it later."""
 
     described = {"minLength": 8, "maxLength": 128}
 

@@ -1,4 +1,4 @@
-"""bcrypt, as the service hashes, and as the backend before it did."""
+"""bcrypt, in the form of this service and in that of the backend before it."""
 
 import contextlib
 from typing import Any
@@ -13,15 +13,15 @@ from django.contrib.auth.hashers import (
 
 from accounts.users import hashing_pool
 
-# bcrypt reads no more of a password, and since version 5 raises for more.
+# bcrypt reads no more bytes of a password, and raises for more since version 5.
 BCRYPT_BYTES = 72
-# A character is at most four in another form. So what is longer has more than 128 in any form,
-# and Python would take seconds to sort 64 KiB of accents.
+# In another form a character is at most four, so a longer password has more than 128 in any form.
+# Python would take seconds to normalize 64 KiB of accents.
 LONGEST = 4 * 128
 
 
 class AsTyped(str):
-    """A password that is hashed in the form in which it was typed, as all were before NFC."""
+    """A password that is hashed as it was typed, as all were before they were put into NFC."""
 
 
 def in_one_form(password: str) -> str:
@@ -39,21 +39,21 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
 
     rounds = 12
 
-    # Every hash is made and compared here, so no caller can forget the one form.
+    # All hashes are made and compared here, so no caller can forget NFC.
     def encode(self, password: str, salt: Any) -> str:
-        """Return the hash. Raises Overloaded when too many others are waiting for theirs."""
+        """Return the hash. Raises Overloaded if too many others are waiting."""
         return hashing_pool.pool.run(super().encode, in_one_form(password), salt)
 
     def verify(self, password: str, encoded: str) -> bool:
-        """Return whether the password is right; a hash that cannot be read fits no password."""
+        """Return whether the password is right; no password fits a malformed hash."""
         try:
             return super().verify(password, encoded)
         except ValueError:
-            self.encode(password, self.salt())  # In the time of any other wrong password.
+            self.encode(password, self.salt())  # Take as long as for any other wrong password.
             return False
 
     def must_update(self, encoded: str) -> bool:
-        """Return whether the cost is lower than today's. One that is higher stays."""
+        """Return whether the cost is lower than today's."""
         try:
             return int(self.decode(encoded)["work_factor"]) < self.rounds
         except ValueError:
@@ -61,7 +61,7 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
 
     def harden_runtime(self, password: str, encoded: str) -> None:
         """Spend the time that a hash of a lower cost saved."""
-        with contextlib.suppress(ValueError):  # A row that cannot be read has cost its hash.
+        with contextlib.suppress(ValueError):  # For a malformed hash, ``verify`` has spent it.
             if self.must_update(encoded):
                 super().harden_runtime(password, encoded)
 
@@ -69,8 +69,7 @@ class BcryptSHA256Hasher(BCryptSHA256PasswordHasher):
 class ImportedBcryptHasher(BcryptSHA256Hasher):
     """Verifies rows of the old backend: its ``$2b$12$…``, stored as ``bcrypt$$2b$12$…``.
 
-    The old backend cut passwords at 72 bytes, so this does too. The next sign-in replaces the
-    hash by one of ours.
+    Like the old backend it cuts passwords at 72 bytes. The next sign-in replaces the hash.
     """
 
     algorithm = "bcrypt"
@@ -82,7 +81,7 @@ class ImportedBcryptHasher(BcryptSHA256Hasher):
 
 
 def renew(password: str, encoded: str) -> str:
-    """Return a hash of ours for the password: of today's cost, or of the older hash's if higher."""
+    """Return a new hash of the password, at today's cost or the older hash's if that is higher."""
     cost = int(identify_hasher(encoded).decode(encoded)["work_factor"])
     salt: Any = bcrypt.gensalt(max(cost, BcryptSHA256Hasher.rounds))
     return make_password(password, salt)

@@ -1,7 +1,6 @@
-"""A few threads that do nothing but hash, and the lines before them: one for each network.
+"""A pool of threads that only hash, with a queue for each network.
 
-The networks that wait take turns, so that a flood from one makes people elsewhere wait for a few
-hashes at most.
+The networks take turns, so a flood from one of them delays people elsewhere by a few hashes.
 """
 
 import os
@@ -32,46 +31,46 @@ QUEUED = Gauge("hashes_queued", "Passwords waiting for their hash.", multiproces
 RUNNING = Gauge("hashes_in_progress", "Passwords being hashed.", multiprocess_mode="livesum")
 # Of two threads that both want a core, the one ten steps nicer gets about a tenth of it.
 NICENESS = 10
-SECONDS = 0.25  # What a hash takes, until it is known better.
+SECONDS = 0.25  # What a hash takes, until one is measured.
 WEIGHT = 0.1  # Of the newest hash in the average.
 
 
-class Asker:
-    """On whose behalf passwords are hashed. The network is found out with the first of them."""
+class Requester:
+    """The request or command that passwords are hashed for; most requests never hash."""
 
     def __init__(self, find_network: Callable[[], str]) -> None:
         self.find_network = find_network
         self.has_hashed = False
 
 
-COMMAND = Asker(lambda: "command")  # Whatever hashes outside of a request shares one line.
-asker: ContextVar[Asker] = ContextVar("asker", default=COMMAND)
+COMMAND = Requester(lambda: "command")  # Hashes outside of requests share one queue.
+requester: ContextVar[Requester] = ContextVar("requester", default=COMMAND)
 
 
 class Ticket:
-    """A hash that waits for its turn, and where its result is expected."""
+    """A hash that waits for its turn, and its future result."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function, self.result = function, Future[Any]()
 
     def use(self) -> int:
-        """Compute it, and return how many hashes that were."""
+        """Compute it, and return the number of hashes."""
         try:
             self.result.set_result(self.function())
-        except BaseException as error:  # noqa: BLE001 (whatever it is, the request waits for it)
+        except BaseException as error:  # noqa: BLE001 (the request waits for any result)
             self.result.set_exception(error)
         return 1
 
 
 class Turn(Ticket):
-    """A place that a request keeps for a while, for whatever it hashes then."""
+    """A turn that a request keeps for all the hashes it computes meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(lambda: None)
         self.tickets: SimpleQueue[Ticket | None] = SimpleQueue()
 
     def use(self) -> int:
-        """Compute what the request asks for, until it needs no more."""
+        """Compute hashes until the request ends the turn."""
         super().use()
         return sum(ticket.use() for ticket in iter(self.tickets.get, None))
 
@@ -79,55 +78,55 @@ class Turn(Ticket):
 held: ContextVar[Turn | None] = ContextVar("held", default=None)
 
 
-class Lines:
-    """The tickets that wait, a line for each network, in the order of the networks' turns."""
+class Queues:
+    """The waiting tickets: a queue for each network, in the order of the networks' turns."""
 
     def __init__(self) -> None:
         self.by_network: dict[str, deque[Ticket]] = {}
         self.length = 0
 
     def add(self, network: str, ticket: Ticket, *, first: bool) -> None:
-        line = self.by_network.setdefault(network, deque())
+        queue = self.by_network.setdefault(network, deque())
         if first:
-            line.appendleft(ticket)
+            queue.appendleft(ticket)
         else:
-            line.append(ticket)
+            queue.append(ticket)
         self.length += 1
 
     def take(self) -> Ticket | None:
-        """Return whose turn it is; the turn of their network comes again after all others'."""
+        """Return the next ticket; its network's next turn comes after all the others."""
         if not self.by_network:
             return None
         network = next(iter(self.by_network))
-        line = self.by_network.pop(network)
-        ticket = line.popleft()
-        if line:
-            self.by_network[network] = line
+        queue = self.by_network.pop(network)
+        ticket = queue.popleft()
+        if queue:
+            self.by_network[network] = queue
         self.length -= 1
         return ticket
 
     def remove(self, network: str, ticket: Ticket) -> bool:
-        """Return whether the ticket still waited, and waits no more."""
-        line = self.by_network.get(network, deque())
-        if ticket not in line:
+        """Remove a ticket; return whether it was still waiting."""
+        queue = self.by_network.get(network, deque())
+        if ticket not in queue:
             return False
-        line.remove(ticket)
+        queue.remove(ticket)
         self.length -= 1
-        if not line:
+        if not queue:
             del self.by_network[network]
         return True
 
     def before(self, network: str, *, first: bool) -> int:
-        """Return how many hashes come before one that joins the network's line now."""
-        line = self.by_network.get(network)
-        own = len(line) if line and not first else 0
-        # A network with a line may have its turns before the others or after them.
+        """Return the number of hashes before one that joins the network's queue now."""
+        queue = self.by_network.get(network)
+        own = len(queue) if queue and not first else 0
+        # The network's turns may come before or after those of the others: assume after.
         return own + sum(
-            min(len(other), own + 1) for other in self.by_network.values() if other is not line
+            min(len(other), own + 1) for other in self.by_network.values() if other is not queue
         )
 
-    def shorten(self, network: str) -> Ticket | None:
-        """Take the newest ticket from the longest line, if it is longer than the network's own."""
+    def pop_from_longest(self, network: str) -> Ticket | None:
+        """Remove and return the longest queue's newest ticket, if that queue is clearly longer."""
         longest = max(self.by_network, key=lambda name: len(self.by_network[name]), default=network)
         own = len(self.by_network.get(network, ()))
         if len(self.by_network.get(longest, ())) <= own + 1:
@@ -137,11 +136,8 @@ class Lines:
 
 
 def lower_priority() -> None:
-    """Let every other thread go first.
-
-    Only Linux has a priority for each thread. Where even that may not be set, the hashes still
-    get no more than their number of threads.
-    """
+    # Only Linux has a priority for each thread. Elsewhere, and where it may not be set, the number
+    # of threads still limits what hashes take.
     if sys.platform == "linux":
         with suppress(OSError):
             this_thread = 0
@@ -150,12 +146,13 @@ def lower_priority() -> None:
 
 
 class HashingPool:
-    """Computes ``threads`` hashes at once; others wait for ``patience`` seconds at most.
+    """Computes ``threads`` hashes at once; up to ``places`` others wait up to ``patience`` seconds.
 
-    Of those that wait there are ``places`` at most, since each holds a thread of the server.
-    ``share`` is how many such threads there are on the machine for each of its cores. A hash must
-    not use the pool itself: with every thread waiting for one more, none would end.
+    ``share`` is the number of hashing threads on the machine for each of its cores.
     """
+
+    # Each waiting hash holds a thread of the server, hence ``places``. A hash must not use the pool
+    # itself: if every thread waited for one more, none would end.
 
     def __init__(
         self, threads: int, patience: float, places: int = sys.maxsize, share: float = 1
@@ -165,38 +162,35 @@ class HashingPool:
         self.renew()
 
     def renew(self) -> None:
-        """Start anew, without a thread before the first hash: a fork inherits no threads."""
-        self.lock, self.lines = Lock(), Lines()
+        """Forget all threads and tickets, which a forked process does not inherit."""
+        self.lock, self.queues = Lock(), Queues()
         self.running, self.seconds = 0, SECONDS
         self.threads = ThreadPoolExecutor(self.size, "hashing", initializer=lower_priority)
 
     def wait(self, network: str, *, first: bool = False) -> float:
-        """Return for how many seconds a hash for the network would wait.
-
-        It is assumed that every worker of the machine is as busy as this one.
-        """
-        turns = self.lines.before(network, first=first) + 1 - (self.size - self.running)
+        """Return the seconds that a hash for the network would wait, if all workers are as busy."""
+        turns = self.queues.before(network, first=first) + 1 - (self.size - self.running)
         return max(0, turns) * self.seconds * self.share / self.size
 
     def refuse_if_full(self) -> None:
-        """Raise Overloaded before work that would be in vain, if the wait would be too long."""
-        network = asker.get().find_network()
+        """Raise Overloaded if the wait would be too long: any work before it would be in vain."""
+        network = requester.get().find_network()
         with self.lock:
             self.refuse_if_too_long(network)
 
     def refuse_if_too_long(self, network: str) -> None:
         wait = self.wait(network)
-        is_full = self.lines.length >= self.places
-        if wait > self.patience or (is_full and not self.make_room(network)):
+        is_full = self.queues.length >= self.places
+        if wait > self.patience or (is_full and not self.evict(network)):
             raise overloaded(wait)
 
-    def make_room(self, network: str) -> bool:
-        """Refuse the newest of the network that has the most of all places."""
-        evicted = self.lines.shorten(network)
+    def evict(self, network: str) -> bool:
+        """Refuse the newest ticket of the longest queue; return False if none is longer."""
+        evicted = self.queues.pop_from_longest(network)
         if evicted is None:
             return False
         QUEUED.dec()
-        evicted.result.set_exception(overloaded(self.lines.length * self.seconds / self.size))
+        evicted.result.set_exception(overloaded(self.queues.length * self.seconds / self.size))
         return True
 
     def run(
@@ -205,14 +199,13 @@ class HashingPool:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Result:
-        """Return what the function returns, or raise what it raises, computed in the pool.
+        """Call the function in the pool, and return what it returns or raise what it raises.
 
-        Raises Overloaded: at once if the wait would be too long, or when it has become so. Who
-        waits holds no connection to the database, except in a transaction.
+        Raises Overloaded at once if the wait would be too long, or when it has become too long.
         """
         ticket = Ticket(partial(function, *args, **kwargs))
         if turn := held.get():
-            give_connections_back()
+            release_connections()
             turn.tickets.put(ticket)
             result: Result = ticket.result.result()
         else:
@@ -221,9 +214,9 @@ class HashingPool:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, and keep it for what is hashed inside.
+        """Wait for a turn, and keep it for the hashes inside. Raises what ``run`` raises.
 
-        So what is counted inside is not counted while it waits. Raises what ``run`` raises.
+        An attempt that is counted inside is not counted while it waits.
         """
         turn = Turn()
         self.queue(turn)
@@ -235,35 +228,36 @@ class HashingPool:
             turn.tickets.put(None)
 
     def queue(self, ticket: Ticket) -> Any:
-        """Let the ticket wait in its line, and return its result."""
-        give_connections_back()
-        who = asker.get()
-        network = who.find_network()
+        """Let the ticket wait in its queue, and return its result."""
+        release_connections()
+        current = requester.get()
+        network = current.find_network()
         with self.lock:
-            # What has waited once goes on first: refused now, its first hash was in vain.
-            if not who.has_hashed:
+            # A request that has waited once goes first: if it were refused now, its first hash
+            # would be in vain.
+            if not current.has_hashed:
                 self.refuse_if_too_long(network)
             self.threads.submit(self.hash_next)
-            self.lines.add(network, ticket, first=who.has_hashed)
+            self.queues.add(network, ticket, first=current.has_hashed)
             QUEUED.inc()
         result = self.result(network, ticket)
-        who.has_hashed = who is not COMMAND
+        current.has_hashed = current is not COMMAND
         return result
 
     def result(self, network: str, ticket: Ticket) -> Any:
-        """Wait for the result. Raises Overloaded when the turn does not come in time."""
+        """Wait for the result. Raises Overloaded if the turn does not come in time."""
         with suppress(TimeoutError):
             return ticket.result.result(self.patience or None)
         with self.lock:
-            if self.lines.remove(network, ticket):
+            if self.queues.remove(network, ticket):
                 QUEUED.dec()
                 raise overloaded(self.wait(network))
         return ticket.result.result()
 
     def hash_next(self) -> None:
-        """Compute the hash whose turn has come, if its request is still waiting."""
+        """Compute the next hash, unless its request has stopped waiting."""
         with self.lock:
-            ticket = self.lines.take()
+            ticket = self.queues.take()
             if ticket is None:
                 return
             self.running += 1
@@ -277,15 +271,15 @@ class HashingPool:
                 self.seconds += WEIGHT * ((thread_time() - started) / number - self.seconds)
 
 
-def give_connections_back() -> None:
-    """Keep no connection to the database from others, unless a transaction needs it."""
+def release_connections() -> None:
+    """Release this thread's connections, which others can use, unless it is in a transaction."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
 
 
 def overloaded(wait: float) -> Overloaded:
-    """Return the error that says when to come again: each at an instant of its own."""
+    # Each client is told another time, so that they do not all return at once.
     return Overloaded(ceil(wait + random.uniform(0, max(1, wait / 2))))  # noqa: S311 (no secret)
 
 

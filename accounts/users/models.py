@@ -1,4 +1,4 @@
-"""The user: one account for one mailbox."""
+"""The user: one account for each mailbox."""
 
 import contextlib
 from datetime import datetime
@@ -22,18 +22,18 @@ from accounts.errors import EmailTaken
 from accounts.events.models import Event, EventName
 from accounts.users.hashers import AsTyped, in_one_form, renew
 
-# str.lower() would turn other letters into these, as the Kelvin sign into k.
+# str.lower() would also turn other letters into ASCII, like the Kelvin sign into k.
 ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
-# A line break in a name would end up in the head of a mail; what embeds, overrides or isolates a
-# direction (UAX 9) turns the rest of a line round, in a list of the admin as in a mail. The three
-# marks of a direction do not: keyboards for Arabic and Hebrew type them.
+# A line break in a name could reach a mail's header. Characters that embed, override or isolate
+# a direction (UAX 9) reverse the rest of a line in the admin and in mails. The three marks of a
+# direction do not, and keyboards for Arabic and Hebrew type them.
 NAME_VALIDATORS = [
     RegexValidator(
         r"\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*\Z",
         "Enter a name without control characters. If you pasted it, type it instead.",
     ),
-    # Spaces, an empty Braille pattern, and what is not shown (Default_Ignorable_Code_Point).
+    # Spaces, an empty Braille pattern, and invisible characters (Default_Ignorable_Code_Point).
     RegexValidator(
         r"[^\s\u2800\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
         r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
@@ -44,19 +44,18 @@ NAME_VALIDATORS = [
 
 
 LONGEST_EMAIL = 254
-# One address, as far as its commas, quotes and spaces tell: what may be stored of an imported
-# account goes beyond what a new one may have, as in ana@localhost.
+# Wider than the rule for new email addresses: an imported account may have ana@localhost.
 validate_email_shape = RegexValidator(
     r'\A[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+\Z', _("Enter a valid email address.")
 )
 
 
 def parse_email(email: str, *, is_test: bool = True) -> str:
-    """Return the address with its domain in ASCII (IDNA 2008).
+    """Return the email address with its domain in ASCII (IDNA 2008).
 
-    Raises EmailNotValidError; unless it ``is_test``, also for domains of tests (RFC 6761, 6.2).
+    Raises EmailNotValidError, also for domains of tests (RFC 6761, 6.2) unless ``is_test``.
     """
-    if len(email) > LONGEST_EMAIL:  # So much is refused anyway, but 64 KiB would take a second.
+    if len(email) > LONGEST_EMAIL:  # It is refused anyway, but parsing 64 KiB would take a second.
         raise EmailNotValidError
     parsed = validate_email(
         email,
@@ -69,10 +68,11 @@ def parse_email(email: str, *, is_test: bool = True) -> str:
 
 
 def validate_new_email(email: str) -> None:
-    """Refuse what is no mailbox on the internet; Django's own validator lets some of it through.
+    """Raise ValidationError unless this can be a mailbox on the internet.
 
-    In development, domains of tests are mailboxes too. Raises ValidationError.
+    In development, domains of tests are mailboxes too.
     """
+    # Django's own validator accepts some that cannot.
     try:
         parse_email(email.strip(), is_test=not settings.IS_PRODUCTION)
     except EmailNotValidError as error:
@@ -82,11 +82,9 @@ def validate_new_email(email: str) -> None:
 class UserManager(BaseUserManager["User"]):
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """Return the one spelling under which a mailbox is stored and looked up.
-
-        Trimmed, in lower case, the domain in ASCII. An address that no new account may have is
-        an imported one, or nobody's: it keeps its other characters, so it never becomes another.
-        """
+        """Return the canonical spelling: trimmed, in lower case, with the domain in ASCII."""
+        # An email address that no new account may have is an imported one or unknown. It keeps its
+        # other characters, so that it never becomes a different one.
         email = (email or "").strip()
         with contextlib.suppress(EmailNotValidError):
             email = parse_email(email)
@@ -96,10 +94,9 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=self.normalize_email(username))
 
     def prepare(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Return an account that is not stored yet.
+        """Return a user that is not stored yet. Raises ValidationError for a bad name.
 
-        It may wait for its hash, so it stands before the transaction that stores it. Raises
-        ValidationError for a name that no form would take.
+        Call it before the transaction that stores the user: it may wait for its hash.
         """
         user = self.model(email=self.normalize_email(email), **fields)
         self.model._meta.get_field("full_name").run_validators(user.full_name)
@@ -107,9 +104,9 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create an account; without a password nobody can sign in to it.
+        """Create a user; without a password no one can sign in as them.
 
-        Raises what ``prepare`` raises; IntegrityError if the address has an account already.
+        Raises what ``prepare`` raises; IntegrityError if the email address has an account.
         """
         user = self.prepare(email, password, **fields)
         with transaction.atomic(using=self._db):
@@ -117,10 +114,10 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create the account of somebody who may do anything in the admin.
+        """Create a user who may do anything in the admin.
 
-        Raises ValidationError if the password breaks the policy, also where Django's command
-        would offer to ignore it.
+        Raises ValidationError if the password breaks the policy, even where Django's command
+        would offer to ignore that.
         """
         if password is not None:
             validate_password(password, self.model(email=self.normalize_email(email), **fields))
@@ -132,7 +129,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, known by an e-mail address in its canonical spelling."""
+    """A person, known by their email address in its canonical spelling."""
 
     email = models.EmailField(
         unique=True,
@@ -153,7 +150,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    last_login = None  # A session says when it was started and last used.
+    last_login = None  # Sessions say when they were started and last used.
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -168,8 +165,8 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=models.Q(email=Lower("email")), name="users_email_is_lower_case"
             )
         ]
-        # For the filters of the admin's list: each has a rare side, which would be looked for in
-        # all of the table. On PostgreSQL the migration adds one for the start of a name.
+        # For the filters of the admin's list: without them a rare value is sought in the whole
+        # table. On PostgreSQL the migration adds one for the start of a name.
         indexes = [
             models.Index(fields=["created_at"], name="users_created_at"),
             models.Index(fields=["id"], condition=models.Q(is_active=False), name="users_inactive"),
@@ -183,11 +180,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def __repr__(self) -> str:
-        """Leave the address out: Django's exceptions quote it."""
+        # Without the email address, since Django's exceptions quote it.
         return f"<User: {self.pk}>"
 
     def clean(self) -> None:
-        """Bring the address into its canonical spelling; a name of spaces is no name."""
         self.email = type(self).objects.normalize_email(self.email)
         self.full_name = (self.full_name or "").strip() or None
 
@@ -200,7 +196,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.is_staff or self.is_superuser
 
     def move(self, email: str, verified_at: datetime) -> None:
-        """Store a proven address. Raises EmailTaken, also for the loser of a race."""
+        """Store a verified email address. Raises EmailTaken, also for the loser of a race."""
         users = type(self).objects.filter(pk=self.pk)
         try:
             with transaction.atomic():
@@ -210,29 +206,25 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.email, self.email_verified_at = email, verified_at
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Return whether the password is right, and bring an older hash up to date if it is."""
+        """Return whether the password is right; upgrade an older hash if it is."""
         if check_password(raw_password, self.password, self.upgrade):
             return True
         if raw_password is None or in_one_form(raw_password) == raw_password:
             return False
-        # A hash from before all were made of one form. That takes a second one for every account,
-        # also for one that is not there, but only with a password that is typed in another form.
+        # It may be a hash from before NFC. The second comparison takes as long for every account,
+        # and for none, but happens only if the password is typed in another form.
         if not check_password(AsTyped(raw_password), self.password):
             return False
         self.upgrade(raw_password)
         return True
 
     def upgrade(self, password: str) -> None:
-        """Store a new hash of the password that was found right.
-
-        It replaces only the one that was checked: a password that another request set in the
-        meantime stays.
-        """
+        """Store a new hash of the right password, unless another request has set a password."""
         users, upgraded = type(self).objects.filter(pk=self.pk), renew(password, self.password)
         if users.filter(password=self.password).update(password=upgraded):
             self.password = upgraded
             return
-        # Another request was faster: it upgraded this hash too, or set another password.
+        # Another request was first: it upgraded this hash too, or set another password.
         current = users.values_list("password", flat=True).first()
         if current and check_password(password, current):
             self.password = current

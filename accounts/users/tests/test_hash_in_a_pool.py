@@ -83,7 +83,7 @@ def test_a_pool_that_is_shut_down_leaves_nothing_in_its_lines():
 
     with pytest.raises(RuntimeError):
         pool.run(len, "hash")
-    assert pool.lines.length == 0
+    assert pool.queues.length == 0
 
 
 @pytest.mark.postgresql  # SQLite in memory has one connection for ever.

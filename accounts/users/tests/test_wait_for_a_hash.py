@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts.errors import Overloaded
 from accounts.users import hashing_pool
-from accounts.users.hashing_pool import Asker, HashingPool, Lines, Ticket, asker
+from accounts.users.hashing_pool import HashingPool, Queues, Requester, Ticket, requester
 
 SECONDS = 30  # After which a test fails instead of hanging.
 OTHERS = """
@@ -31,14 +31,14 @@ class Crowd:
         """Let a request wait for its hash, and return once it does."""
 
         def request() -> str:
-            who = Asker(lambda: network)
+            who = Requester(lambda: network)
             who.has_hashed = has_hashed
-            asker.set(who)
+            requester.set(who)
             return self.pool.run(self.take_turn, name or network)
 
-        length = self.pool.lines.length
+        length = self.pool.queues.length
         sent = self.requests.submit(copy_context().run, request)
-        while self.pool.lines.length == length and not sent.done():
+        while self.pool.queues.length == length and not sent.done():
             sleep(0.001)
         return sent
 
@@ -89,7 +89,7 @@ def test_the_requests_ahead_are_counted_in_the_order_of_their_turns():
     def number(name: str) -> Ticket:
         return Ticket(lambda: name)
 
-    lines = Lines()
+    lines = Queues()
     for network in ["flood"] * 5 + ["ana"]:
         lines.add(network, number(network), first=False)
 
@@ -111,7 +111,7 @@ def test_a_request_that_would_wait_too_long_is_refused_at_once_and_the_others_ha
     assert isinstance(refused, Overloaded)
     assert 4 <= refused.wait <= 4 + 2
     assert [request.result() for request in sent] == ["flood"] * 3 + ["ana"]
-    assert pool.lines.length == 0
+    assert pool.queues.length == 0
 
 
 def test_with_every_place_taken_the_network_with_most_of_them_loses_one(crowd):
@@ -129,7 +129,7 @@ def test_with_every_place_taken_the_network_with_most_of_them_loses_one(crowd):
 
 
 def asked(crowd: Crowd, network: str) -> str:
-    asker.set(Asker(lambda: network))
+    requester.set(Requester(lambda: network))
     return crowd.pool.run(crowd.take_turn, network)
 
 
@@ -152,10 +152,10 @@ def test_a_hash_whose_turn_comes_too_late_is_not_computed(crowd):
 def test_a_request_waits_in_the_line_of_its_network(client, user, monkeypatch, address, network):
     asked_for = []
     pool = HashingPool(threads=1, patience=SECONDS)
-    add = pool.lines.add
+    add = pool.queues.add
     monkeypatch.setattr(hashing_pool, "pool", pool)
     monkeypatch.setattr(
-        pool.lines,
+        pool.queues,
         "add",
         lambda name, *args, **how: asked_for.append(name) or add(name, *args, **how),
     )
@@ -170,7 +170,7 @@ def test_a_request_waits_in_the_line_of_its_network(client, user, monkeypatch, a
 def test_a_command_hashes_in_a_line_of_its_own(crowd):
     flood = [crowd.send("flood") for _ in range(2)]
     command = crowd.requests.submit(crowd.pool.run, crowd.take_turn, "command")
-    while crowd.pool.lines.length < 3:
+    while crowd.pool.queues.length < 3:
         sleep(0.001)
     crowd.let_go()
 
@@ -204,12 +204,12 @@ def test_a_crowd_gets_in_while_others_read_and_the_connections_stay_few(start_no
 
 def test_a_turn_is_kept_for_all_that_is_hashed_in_it(crowd):
     def request() -> list[str]:
-        asker.set(Asker(lambda: "ana"))
+        requester.set(Requester(lambda: "ana"))
         with crowd.pool.turn():
             return [crowd.pool.run(crowd.take_turn, f"ana {number}") for number in range(2)]
 
     ana = crowd.requests.submit(copy_context().run, request)
-    while not crowd.pool.lines.length:
+    while not crowd.pool.queues.length:
         sleep(0.001)
     ben = crowd.send("ben")
     crowd.let_go()
