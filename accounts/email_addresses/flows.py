@@ -1,4 +1,4 @@
-"""Prove an address, change it, and take a change back."""
+"""Verify an email address, change it, and undo a change."""
 
 from enum import Enum, auto
 from typing import NamedTuple
@@ -31,11 +31,11 @@ from accounts.users.models import User
 
 
 class Outcome(Enum):
-    """What came of a proof that a mailbox is read."""
+    """The result of following a link."""
 
     DONE = auto()
-    ACCESS_RESET = auto()  # Done too; every session has ended, and the password is void.
-    REPEATED = auto()  # This link had done it before.
+    ACCESS_RESET = auto()  # Done; and all sessions have ended, and the password is void.
+    REPEATED = auto()  # The same link had done it before.
 
 
 class MailboxProof(NamedTuple):
@@ -53,14 +53,13 @@ class MailboxProof(NamedTuple):
 
 
 def verify_email(proof: MailboxProof, actor: Actor, *, start_over: bool = False) -> Outcome:
-    """Mark the address as proven; a link that has done so already does nothing more.
+    """Mark the email address as verified; with ``start_over``, reset all access too.
 
-    The mail proves the mailbox, not that its reader is who signed up: anybody can sign up with
-    another person's address. Its reader either shows that the account is theirs too, and keeps
-    everything; or starts over: what is there ends, and the mailbox gets a link to set a password.
-
-    Raises OwnershipRequired, or what ``find`` and ``consume`` raise; then the link is good still.
+    Raises OwnershipRequired, or what ``find`` and ``consume`` raise; the link then stays good.
     """
+    # The mail proves the mailbox, not that its reader signed up: anyone can sign up with another
+    # person's email address. The reader either proves that the account is theirs too and keeps it
+    # as it is, or starts over and sets a password with a new link.
     try:
         return verify_once(proof, actor, start_over=start_over)
     except LinkNotValid:
@@ -70,8 +69,8 @@ def verify_email(proof: MailboxProof, actor: Actor, *, start_over: bool = False)
 
 
 def verify_once(proof: MailboxProof, actor: Actor, *, start_over: bool) -> Outcome:
-    link, is_owners = find(Purpose.VERIFY, proof, actor)
-    if not is_owners and not start_over and not link.user.email_verified:
+    link, is_owner = find(Purpose.VERIFY, proof, actor)
+    if not is_owner and not start_over and not link.user.email_verified:
         raise OwnershipRequired
     with transaction.atomic():
         user = consume(link, proof)
@@ -84,7 +83,7 @@ def verify_once(proof: MailboxProof, actor: Actor, *, start_over: bool) -> Outco
 
 
 def find(purpose: Purpose, proof: MailboxProof, actor: Actor) -> tuple[Link, bool]:
-    """Return the link of a mail, and whether its reader has shown whose the account is.
+    """Return the link of a mail, and whether its reader has proven that the account is theirs.
 
     Raises LinkNotValid, CodeIncorrect or OwnershipRequired; InvalidToken for a session of another
     account; what ``reauthentication.check`` or ``auth.check_credentials`` raises.
@@ -106,11 +105,9 @@ def find(purpose: Purpose, proof: MailboxProof, actor: Actor) -> tuple[Link, boo
 
 
 def enter(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
-    """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts.
-
-    Each code has a few attempts of its own. A stranger who signed up with another person's
-    address can have one mail after the other sent to it, so all of them together have a limit too.
-    """
+    """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts."""
+    # Each code has a few attempts. A stranger who signed up with another person's email address can
+    # have mail after mail sent to it, so all their codes together have a limit too.
     limits = [limit("CODE_RATE_ACCOUNT", str(user.pk))]
     attempt = throttling.Attempt(limits, actor, user_id=user.pk)
     with throttling.counting_failures(attempt, CodeIncorrect):
@@ -118,10 +115,10 @@ def enter(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
 
 
 def consume(link: Link, proof: MailboxProof) -> User:
-    """Use the link up and return its user, whose row is locked.
+    """Use the link and return its user, whose row is locked.
 
-    Raises LinkNotValid or CodeIncorrect if another request was faster, or InvalidToken if the
-    session that was shown with it has just ended.
+    Raises LinkNotValid or CodeIncorrect if another request was first, or InvalidToken if the
+    session of the proof has just ended.
     """
     try:
         user = link.consume()
@@ -135,11 +132,11 @@ def consume(link: Link, proof: MailboxProof) -> User:
 
 
 def reset_access(user: User, actor: Actor) -> None:
-    """End every session and the password, and let the mailbox set another one.
+    """End all sessions, void the password, and mail a link to set another one.
 
-    Where the address was never proven, a stranger may have given the name too. Call it in a
-    transaction that has locked the user.
+    Call it in a transaction that has locked the user.
     """
+    # If the email address was never verified, a stranger may have given the name too.
     name = user.full_name if user.email_verified else None
     User.objects.filter(pk=user.pk).update(password=make_password(None), full_name=name)
     ended = sessions.revoke_access(user)
@@ -148,11 +145,11 @@ def reset_access(user: User, actor: Actor) -> None:
 
 
 def request_change(session: Session, actor: Actor, new_email: str, proof: Proof = NOTHING) -> None:
-    """Send a link to the new address; until it is followed, nothing changes.
+    """Send a link to the new email address; nothing changes until it is followed.
 
-    Only its reader is told whether it has an account. Raises what
-    ``reauthentication.require`` and ``lock_user`` raise, and TooManyAttempts.
+    Raises what ``reauthentication.require`` and ``lock_user`` raise, and TooManyAttempts.
     """
+    # Whether the new email address has an account is only told to its reader.
     reauthentication.require(session, proof, actor)
     sessions.count_change(session, EventName.EMAIL_CHANGE_REQUESTED, actor)
     has_quota = outbox.take_quota(Purpose.CHANGE, new_email, actor)
@@ -165,24 +162,23 @@ def request_change(session: Session, actor: Actor, new_email: str, proof: Proof 
 
 
 def confirm_change(proof: MailboxProof, actor: Actor) -> Outcome:
-    """Give the account the address whose mailbox the mail was sent to.
-
-    The mail proves the mailbox, and only its owner may give that to an account: people who ask
-    for another person's address must not get it, verified, because that person followed the link.
-    Nor may its reader start over: a mistyped address is a stranger's.
+    """Store the new email address.
 
     Raises OwnershipRequired, what ``find`` and ``consume`` raise, or EmailTaken, also for the
-    loser of a race; then the link is good still.
+    loser of a race; the link then stays good.
     """
-    link, is_owners = find(Purpose.CHANGE, proof, actor)
-    if not is_owners:
+    # The mail proves the mailbox. A person who asks for another person's email address must not get
+    # it, verified, because that person followed the link. Nor may the reader start over: a mistyped
+    # email address is a stranger's.
+    link, is_owner = find(Purpose.CHANGE, proof, actor)
+    if not is_owner:
         raise OwnershipRequired
     if links.is_taken(link.email, for_user=link.user_id):
         raise EmailTaken
     with transaction.atomic():
         user = consume(link, proof)
         if undo := user.links.to_undo(link.email).first():
-            bring_back(user, undo, actor)
+            undo_and_reset(user, undo, actor)
             return Outcome.ACCESS_RESET
         was = User(pk=user.pk, email=user.email, email_verified_at=user.email_verified_at)
         user.move(link.email, verified_at=timezone.now())
@@ -194,26 +190,25 @@ def confirm_change(proof: MailboxProof, actor: Actor) -> Outcome:
 
 
 def tell_old_address(was: User, user: User, actor: Actor) -> None:
-    """Tell the address that a user had before, if it was ever proven, and let it undo the change.
-
-    One that was proven so lately may be a thief's, who gets no link to come back with: the owner
-    has had the account for longer than such a link lives. A mistyped one is a stranger's.
-    """
+    """Tell the old email address of the change, with a link to undo it."""
     verified_at = was.email_verified_at
-    if verified_at is None:
+    if verified_at is None:  # It may be mistyped, and a stranger's.
         return
+    # One that was verified only lately may be a thief's, who gets no link to return with. The owner
+    # has had the account for longer than an undo link lives.
     if verified_at <= timezone.now() - LIFETIMES[Purpose.UNDO]:
         outbox.send_link(user, Purpose.UNDO, actor, email=was.email)
     else:
         outbox.notify("email_changed", was, actor, email=user.email)
 
 
-def follow_staff(user: User, was: User, actor: Actor) -> None:
-    """Void every link of a user to whom staff gave another address, and tell both mailboxes.
+def tell_of_staff_change(user: User, was: User, actor: Actor) -> None:
+    """Void the links of a user whose email address staff changed, and tell both mailboxes.
 
-    Staff have the last word, so nothing undoes it. As everywhere, an old address that was never
-    proven is told nothing. Call it in the transaction of the change.
+    Call it in the transaction of the change.
     """
+    # All links, so nothing undoes what staff did. An old email address that was never verified may
+    # be a stranger's, and is told nothing.
     user.links.all().delete()
     if was.email_verified:
         outbox.notify("email_changed", was, actor, email=user.email)
@@ -221,20 +216,20 @@ def follow_staff(user: User, was: User, actor: Actor) -> None:
 
 
 def undo_change(token: str, actor: Actor) -> None:
-    """Bring an address back, and put everybody out.
+    """Change back to the old email address, and reset all access.
 
-    Raises LinkNotValid, or EmailTaken if staff gave the address to another account.
+    Raises LinkNotValid, or EmailTaken if staff gave the email address to another account.
     """
     link = Link.objects.present(token, Purpose.UNDO)
     with transaction.atomic():
-        bring_back(link.consume(), link, actor)
+        undo_and_reset(link.consume(), link, actor)
 
 
-def bring_back(user: User, undo: Link, actor: Actor) -> None:
-    """Let the mailbox that an address is brought back to have the account for itself.
+def undo_and_reset(user: User, undo: Link, actor: Actor) -> None:
+    """Store the undo link's email address, and reset all access. Raises EmailTaken.
 
-    Call it in a transaction that has locked the user. Raises EmailTaken.
+    Call it in a transaction that has locked the user.
     """
-    undo.bring_back(user)
+    undo.undo_change(user)
     Event.objects.record(EventName.EMAIL_CHANGE_UNDONE, actor, user.pk)
     reset_access(user, actor)

@@ -1,4 +1,4 @@
-"""The links in mails: permissions to do one thing, each for the reader of one mailbox."""
+"""The links in mails: each permits the reader of one mailbox to do one thing."""
 
 import secrets
 from datetime import timedelta
@@ -16,7 +16,7 @@ from accounts.users.models import User
 
 
 class Purpose(models.TextChoices):
-    """What a link is for; its value is also the last part of the link's address."""
+    """What a link is for; its value is also the last part of the link's URL."""
 
     VERIFY = "verify-email"
     RESET = "reset-password"
@@ -31,75 +31,72 @@ LIFETIMES = {
     Purpose.UNDO: timedelta(days=7),
 }
 
-# The mails with a code, for who reads them on one device and goes on with another one.
+# These mails hold a code too, for people who read them on one device and go on with another.
 WITH_CODE = {Purpose.VERIFY, Purpose.CHANGE}
 CODE_ATTEMPTS = 5
 
 
 class Secrets(NamedTuple):
-    """What a mail says: the token of its link, and the six digits beside it, if there are any."""
+    """The token of a link, and the six digits in the same mail, if any."""
 
     token: str
     code: str
 
 
 def digest(token: str) -> str:
-    """Return what is stored of a token: with 256 random bits it needs no salt and no cost."""
+    # A token has 256 random bits, so its digest needs no salt and no slow hash.
     return sha256(token.encode()).hexdigest()
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
     def live(self) -> "LinkQuerySet":
-        """Select what has neither expired nor been used.
-
-        The first is in a form which no index serves: links are found by their digest or their
-        address. With statistics of a quiet hour PostgreSQL would look through every live one
-        instead.
-        """
+        """Select links that have neither expired nor been used."""
+        # No index serves this form of the condition: links are found by digest or email address.
+        # With the statistics of a quiet hour PostgreSQL would otherwise read every live link.
         in_time = When(expires_at__gt=timezone.now(), then=True)
         is_in_time = Case(in_time, default=False, output_field=models.BooleanField())
         return self.filter(is_in_time, used_at=None)
 
     def revocable(self) -> "LinkQuerySet":
-        """Select all but those that undo a change of address, and what has been used.
-
-        A thief of an account could end those by changing the address once more.
-        """
+        """Select unused links, except those that undo a change of email address."""
+        # A thief could end those by changing the email address once more.
         return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
 
     def present(self, token: str, purpose: Purpose) -> "Link":
-        """Return the link that was followed. Raises LinkNotValid."""
+        """Return the live link with this token. Raises LinkNotValid."""
         found = self.live().filter(digest=digest(token), purpose=purpose)
         link = found.select_related("user").first()
-        if link is None or not link.fits(link.user):
+        if link is None or not link.is_usable_by(link.user):
             raise LinkNotValid
         return link
 
     def enter(self, user: User, purpose: Purpose, code: str) -> "Link":
-        """Return the user's link that was mailed with this code. Raises CodeIncorrect."""
+        """Return the user's newest link, if its mail held this code. Raises CodeIncorrect."""
         link = self.live().filter(user=user, purpose=purpose).order_by("-pk").first()
-        if link is None or not link.fits(user) or not link.try_code(code):
+        if link is None or not link.is_usable_by(user):
+            raise CodeIncorrect
+        is_right = link.count_attempt(code)
+        if not is_right:
             raise CodeIncorrect
         return link
 
     def to_undo(self, email: str) -> "LinkQuerySet":
-        """Select what still takes an account back to this address."""
+        """Select live links that change an account back to this email address."""
         return self.live().filter(purpose=Purpose.UNDO, email=email)
 
     def has_verified(self, token: str) -> bool:
-        """Return whether the address that this link verified is its account's still, and is so."""
+        """Return whether this link verified the email address that its account still has."""
         used = self.filter(digest=digest(token), purpose=Purpose.VERIFY, used_at__isnull=False)
         now = {"user__email": F("email"), "user__email_verified_at__isnull": False}
         return used.filter(**now).exists()
 
 
 class Link(models.Model):
-    """Permission to do one thing once, for the reader of the mailbox of ``email``.
+    """Permits the reader of the mailbox ``email`` to do one thing once."""
 
-    The secret is made when the mail is sent, and only its digest is kept: neither the queue of
-    mails nor a stolen dump opens anything. One that has verified an address is kept until it is
-    purged, to say so when it is followed again; any other is deleted when it is used.
-    """
+    # The secret is made when the mail is sent, and only its digest is stored: neither the queue of
+    # mails nor a stolen dump opens an account. A link that verified an email address is kept until
+    # it is purged, and answers so when it is followed again; others are deleted when used.
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="links")
     purpose = models.CharField(max_length=20)
@@ -120,7 +117,7 @@ class Link(models.Model):
         return f"{self.purpose} for user {self.user_id}"
 
     def renew(self) -> Secrets | None:
-        """Return new secrets for the link, or None if it is dead; earlier ones are void."""
+        """Return new secrets, which replace earlier ones; None if the link was used or deleted."""
         token = secrets.token_urlsafe(32)
         code = f"{secrets.randbelow(10**6):06}" if self.purpose in WITH_CODE else ""
         renewed = (
@@ -136,18 +133,16 @@ class Link(models.Model):
         return Secrets(token, code) if renewed else None
 
     def code_digests(self, code: str) -> list[str]:
-        """Return the digest of a code, and then what it was under each earlier SECRET_KEY.
-
-        A key is needed: from a plain digest, six digits are found in a second.
-        """
+        """Return the code's digest, then its digests under each earlier SECRET_KEY."""
+        # Keyed: from a plain digest, six digits are found in a second.
         keys, text = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS], f"{self.pk}:{code}"
         return [
             salted_hmac("accounts.mails.code", text, key, algorithm="sha256").hexdigest()
             for key in keys
         ]
 
-    def try_code(self, code: str) -> bool:
-        """Count an attempt, and say whether there was one left and the code is right."""
+    def count_attempt(self, code: str) -> bool:
+        """Count an attempt; return whether one was left and the code is right."""
         links = type(self).objects.filter(
             pk=self.pk, code_digest=self.code_digest, code_attempts__lt=CODE_ATTEMPTS
         )
@@ -157,8 +152,8 @@ class Link(models.Model):
             constant_time_compare(self.code_digest, known) for known in self.code_digests(code)
         )
 
-    def fits(self, user: User) -> bool:
-        """Return whether the user, as the row is now, may still do what the link is for."""
+    def is_usable_by(self, user: User) -> bool:
+        """Return whether the user, as the row is now, may still use the link."""
         if self.purpose == Purpose.VERIFY and self.email != user.email:
             return False
         if self.purpose == Purpose.RESET and self.email != user.email:
@@ -166,29 +161,31 @@ class Link(models.Model):
         return user.is_active or self.purpose not in (Purpose.RESET, Purpose.CHANGE)
 
     def consume(self) -> User:
-        """Use the link up and return its user, whose row is locked. Call it in a transaction.
+        """Use the link and return its user, whose row is locked. Call it in a transaction.
 
-        However many come at once, one is served. Raises LinkNotValid.
+        Of several requests at once, one succeeds. Raises LinkNotValid.
         """
-        # The user is locked first, as everywhere, so that no two requests wait in a circle.
+        # The user is locked first, as everywhere, so that requests cannot deadlock.
         user = User.objects.select_for_update().filter(pk=self.user_id).first()
-        if user is None or not self.fits(user) or not self.use_up():
+        if user is None or not self.is_usable_by(user):
+            raise LinkNotValid
+        is_ours = self.use()
+        if not is_ours:
             raise LinkNotValid
         return user
 
-    def use_up(self) -> bool:
-        """Mark or delete the link, if it still lives; say whether it did: a compare-and-swap."""
+    def use(self) -> bool:
+        """Mark or delete the link, as a compare-and-swap; return False if it was not live."""
         links = type(self).objects.live().filter(pk=self.pk, digest=self.digest)
         if self.purpose == Purpose.VERIFY:
             return links.update(used_at=timezone.now()) == 1
         return links.delete()[0] == 1
 
-    def bring_back(self, user: User) -> None:
-        """Give the user the address that this link takes the account back to.
+    def undo_change(self, user: User) -> None:
+        """Change the user back to this link's email address, and void newer undo links.
 
-        What was changed after it can no longer be undone to another address; what was changed
-        before it still can. Raises EmailTaken if staff gave the address to another account.
+        Raises EmailTaken if staff gave the email address to another account.
         """
-        # It had been verified for that long when the link was made, and it is so again.
+        # When the link was made, the email address had been verified for as long as a link lives.
         user.move(self.email, verified_at=self.created_at - LIFETIMES[Purpose.UNDO])
         user.links.filter(purpose=Purpose.UNDO, pk__gte=self.pk).delete()

@@ -1,4 +1,4 @@
-"""Put a mail into the queue, in the transaction that it tells about."""
+"""Queue mails, each in the transaction of the change that it is about."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,14 +16,14 @@ from accounts.throttling import flows as throttling
 from accounts.throttling.limits import Limit, limit, network_limits
 from accounts.users.models import User
 
-NOTICE = "notice"  # What is no link counts apart from them.
-LATE = timedelta(minutes=5)  # Older than this, a mail that waits says that something is wrong.
-# So many mails given up with none sent between them: it is not one mistyped address any more.
+NOTICE = "notice"  # Counted apart from links.
+LATE = timedelta(minutes=5)  # A mail that waits for longer is a sign of trouble.
+# Mails given up with none sent between them: one or two may be mistyped email addresses.
 MANY_FAILED = 3
 
 
 class Backlog(NamedTuple):
-    """What is neither sent nor given up, and how many were given up since one was sent."""
+    """The mails neither sent nor given up, and how many were given up since one was sent."""
 
     number: int
     oldest: Mail | None
@@ -31,7 +31,7 @@ class Backlog(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """Return how long ago the oldest mail was queued, tried since or not."""
+        """Return how long ago the oldest mail was queued, even if it was tried since."""
         return (timezone.now() - self.oldest.enqueued_at).total_seconds() if self.oldest else 0.0
 
     @property
@@ -74,10 +74,10 @@ def send_link(
     email: str | None = None,
     template: str | None = None,
 ) -> Link:
-    """Queue a link; an earlier one of the purpose is void from now on, but for a reset.
+    """Queue a link to the user's email address, or to ``email``, which it will verify.
 
-    It goes to the user's own address, or to another one that is to be proven, in the words of the
-    template or of its purpose. Call it in a transaction that has locked or made the user.
+    Earlier links of the purpose are void, except those that reset a password. Call it in a
+    transaction that created the user or holds a lock on the row.
     """
     link = tasks.replace(user, purpose, email or user.email)
     words = template or tasks.TEMPLATES[purpose]
@@ -119,23 +119,20 @@ def take_email_quota(purpose: str, email: str, actor: Actor, user_id: int | None
 
 
 def quotas(email: str) -> list[Limit]:
-    """Return what mails to the address count against, of every purpose."""
+    """Return the limits of mails to the email address, of every purpose."""
     return [limit("MAIL_RATE_ACCOUNT", purpose, email) for purpose in (*Purpose.values, NOTICE)]
 
 
 def unsent(user: User) -> MailQuerySet:
-    """Select what waits to be sent to the user, or could not be.
-
-    No row names a person for an index, so every mail that is not sent is looked at. A link that is
-    void by now is not found any more; nor is anything to an address that is another's by now.
-    """
+    """Select mails to the user that wait or have failed, except links that are void by now."""
+    # Rows have no column for the user, so all unsent mails are read.
     links = list(user.links.values_list("pk", flat=True))
     of_user = (
         Q(task_path=tasks.send.module_path, args_kwargs__args__2=user.email)
         | Q(task_path=tasks.send_link.module_path, args_kwargs__args__0__in=links)
         | Q(task_path=tasks.look_up.module_path, args_kwargs__args__1=user.email)
     )
-    # In the two conditions of the indexes: most of the queue was sent.
+    # The conditions of the two indexes: most mails of the queue were sent.
     is_not_sent = Q(status=TaskResultStatus.READY) | Q(
         status__in=[TaskResultStatus.RUNNING, TaskResultStatus.FAILED]
     )

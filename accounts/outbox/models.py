@@ -1,4 +1,4 @@
-"""A mail in the queue, and what came of every attempt to send one."""
+"""A mail in the queue, and the results of all attempts to send mails."""
 
 from typing import Any, cast
 
@@ -12,8 +12,6 @@ from accounts.links.models import Link
 
 
 class State(models.TextChoices):
-    """What has become of a mail so far."""
-
     NEW = "new", "not tried yet"
     DELAYED = "delayed", "will be tried again"
     RUNNING = "running", "being sent"
@@ -23,7 +21,7 @@ class State(models.TextChoices):
 
 class MailQuerySet(models.QuerySet["Mail"]):
     def waiting(self) -> "MailQuerySet":
-        """Select what is neither sent nor given up, in the form of the index ``queue_waiting``."""
+        """Select mails neither sent nor given up, as the index ``queue_waiting`` does."""
         return self.filter(status__in=(TaskResultStatus.READY, TaskResultStatus.RUNNING))
 
     def in_state(self, state: State) -> "MailQuerySet":
@@ -36,7 +34,7 @@ class MailQuerySet(models.QuerySet["Mail"]):
 
 
 class Mail(DBTaskResult):
-    """A task of the queue: to send one mail, or to look up who is to get one."""
+    """A task of the queue: to send one mail, or to look up the account for one."""
 
     objects = MailQuerySet.as_manager()  # type: ignore[assignment, misc]
 
@@ -58,12 +56,12 @@ class Mail(DBTaskResult):
 
     @cached_property
     def link(self) -> Link | None:
-        """The link that the mail carries, unless it was used, replaced or purged."""
+        """The link in the mail, unless it was used, replaced or purged."""
         return Link.objects.filter(pk=self.link_id).first() if self.link_id else None
 
     @property
     def kind(self) -> str:
-        """What the mail is, without whose it is."""
+        """What the mail is about, without its recipient."""
         if self.link_id:
             return f"link: {self.link.purpose if self.link else 'used or void by now'}"
         kind = "request" if self.task_path.endswith(".look_up") else "notice"
@@ -71,7 +69,7 @@ class Mail(DBTaskResult):
 
     @property
     def user_id(self) -> int | None:
-        """Whose mail it is; a request that waits has not been looked up yet."""
+        """The user's id, or None before a request is looked up."""
         if self.link_id:
             return self.link.user_id if self.link else None
         return self.args[3].get("user_id") if self.task_path.endswith(".send") else None
@@ -88,13 +86,11 @@ class Mail(DBTaskResult):
 
     @property
     def last_error(self) -> str:
-        """Why the last attempt failed, mostly in the mail server's words; without the recipient."""
+        """The last attempt's error, mostly in the mail server's words, without the recipient."""
         return self.traceback.rpartition("\n")[2]
 
 
 class Outcome(models.TextChoices):
-    """What came of an attempt to send a mail, or to look up who is to get it."""
-
     SENT = "sent"
     DELAYED = "delayed"
     FAILED = "failed"
@@ -102,7 +98,7 @@ class Outcome(models.TextChoices):
 
 class AttemptsQuerySet(models.QuerySet["Attempts"]):
     def count_one(self, outcome: Outcome) -> None:
-        """Count an attempt; any number of workers may do so at once."""
+        """Count an attempt. Any number of workers may do so at once."""
         changes: dict[str, Any] = {outcome: F(outcome) + 1}
         if outcome == Outcome.SENT:
             changes["failed_in_a_row"] = 0
@@ -117,7 +113,7 @@ class AttemptsQuerySet(models.QuerySet["Attempts"]):
 
 
 class Attempts(models.Model):
-    """What came of all attempts of all workers: one row, which outlives the mails."""
+    """The results of all attempts of all workers: one row, which outlives the mails."""
 
     sent = models.PositiveBigIntegerField(default=0)
     delayed = models.PositiveBigIntegerField(default=0)

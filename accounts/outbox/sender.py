@@ -1,4 +1,4 @@
-"""The worker that sends what is queued; any number of them may run at once."""
+"""The worker that sends queued mails; any number of them may run at once."""
 
 import logging
 import re
@@ -24,26 +24,26 @@ logger = logging.getLogger(__name__)
 GIVE_UP_AFTER = timedelta(hours=24)
 # Longer than any mail takes: the mail server has EMAIL_TIMEOUT for each of its 12 answers.
 ABANDONED_AFTER = timedelta(minutes=15)
-PAUSE = 1.0  # Seconds between two looks into an empty queue.
-RECOVERY_PAUSE = 60.0  # Seconds between two looks at the whole queue, for which it has no index.
+PAUSE = 1.0  # Seconds between two queries of an empty queue.
+RECOVERY_PAUSE = 60.0  # Seconds between two queries of the whole queue, which has no index for it.
 
-LONGEST = 300  # Signs of a mail server's words that are kept.
+LONGEST = 300  # Characters of a mail server's words that are kept.
 HIDDEN = "<…>"
-AROUND = "<>()[]{}\"'`.,:;"  # What may stand around a name in a sentence.
-# Part of an address, as it is or encoded for a link; or as long as the secret of a link.
+AROUND = "<>()[]{}\"'`.,:;"  # Punctuation around a name in a sentence.
+# Part of an email address, encoded or not; or text as long as the secret of a link.
 PRIVATE = re.compile(r"@|%40|[\w-]{43}")
-# Enhanced codes (RFC 3463) of a refusal that is about us: a policy or our login, or our address.
-# Many servers only say so when they are told the recipient.
+# Enhanced codes (RFC 3463) of a refusal that is about us: a policy, our login or our address.
+# Many servers only refuse for these once they are given the recipient.
 ABOUT_US = re.compile(r"5\.(7\.\d|1\.[78]\b)")
 
 
 def pause_after(attempts: int) -> timedelta:
-    """Return how long a mail waits after so many failures: 10 s at first, 15 min at most."""
+    """Return the wait after this number of failures: 10 s at first, 15 min at most."""
     return timedelta(seconds=min(10 * 2 ** (attempts - 1), 15 * 60))
 
 
 def recover() -> int:
-    """Queue again what a worker had claimed when it was killed, and return how many."""
+    """Queue mails again whose worker was killed; return their number."""
     now = timezone.now()
     left = DBTaskResult.objects.running().filter(started_at__lt=now - ABANDONED_AFTER)
     return left.update(status=TaskResultStatus.READY, run_after=now)
@@ -57,8 +57,8 @@ class Refusal(NamedTuple):
 
 
 def refusal(error: BaseException) -> Refusal | None:
-    """Return what the mail server said, if the error is its answer."""
-    if isinstance(error, SMTPRecipientsRefused):  # Of one recipient: so many a mail has.
+    """Return the mail server's refusal, if the error is one."""
+    if isinstance(error, SMTPRecipientsRefused):  # A mail has one recipient.
         recipient, (code, words) = next(iter(error.recipients.items()))
         return Refusal(code, cleaned(force_str(words, errors="replace"), recipient))
     if isinstance(error, SMTPResponseException):
@@ -67,7 +67,7 @@ def refusal(error: BaseException) -> Refusal | None:
 
 
 def cleaned(words: str, recipient: str = "") -> str:
-    """Return the words as one short line, without addresses and without secrets of links."""
+    """Return the words as one short line, without email addresses and secrets of links."""
     printable = "".join(sign if sign.isprintable() else " " for sign in words)
     names = {recipient.casefold(), recipient.rpartition("@")[0].casefold()} - {""}
     shown = (
@@ -78,29 +78,27 @@ def cleaned(words: str, recipient: str = "") -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Say why a mail did not go out, in the words of the mail server or of the network."""
+    """Return why a mail was not sent, in the words of the mail server or of the network."""
     if refused := refusal(error):
         return f"{refused.code} {refused.words}".rstrip()
     kind = type(error).__name__
     if isinstance(error, OSError):  # Those of smtplib too.
         return f"{kind}: {cleaned(error.strerror or str(error))}"
-    return kind  # The words of any other error may hold anything.
+    return kind  # The text of another error may hold anything.
 
 
 def is_final(error: BaseException) -> bool:
-    """Return whether another attempt is useless: the recipient was refused for good."""
-    # Any other refusal is of us (login, sender, relaying, block lists) or of the text (SPF, DKIM,
-    # spam): an operator can mend that, and then the mail still goes out within the day.
+    """Return whether the recipient was refused for good, so that another attempt is useless."""
+    # Any other refusal is about us (login, sender, relaying, block lists) or the text (SPF, DKIM,
+    # spam): an operator can mend that, and the mail is sent within the day.
     refused = refusal(error) if isinstance(error, SMTPRecipientsRefused) else None
     return bool(refused and 500 <= refused.code <= 599 and not ABOUT_US.match(refused.words))
 
 
 def put_back(mail: DBTaskResult, error: BaseException) -> None:
-    """Let a mail that failed wait for its next attempt, or give it up: at once, or after a day.
-
-    A worker that was stopped for longer than ``ABANDONED_AFTER`` changes nothing: another one has
-    taken the mail over, and may have sent it.
-    """
+    """Queue a failed mail for its next attempt, or give it up: at once or after a day."""
+    # If this worker was stopped for longer than ``ABANDONED_AFTER``, another one has claimed the
+    # mail, and may have sent it; then nothing changes.
     attempts, now = len(mail.worker_ids), timezone.now()
     is_over = is_final(error) or now - mail.enqueued_at >= GIVE_UP_AFTER
     own = DBTaskResult.objects.running().filter(pk=mail.pk, worker_ids=mail.worker_ids)
@@ -109,7 +107,7 @@ def put_back(mail: DBTaskResult, error: BaseException) -> None:
         run_after=now + pause_after(attempts),
         finished_at=now if is_over else None,
         exception_class_path=kind_of(error),
-        # Its frames are our code and no data; the error's own words may name the recipient.
+        # The frames are code without data; the error's own text may name the recipient.
         traceback="".join(format_tb(error.__traceback__)) + reason(error),
     )
     if is_own:
@@ -122,7 +120,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def report(mail: DBTaskResult, error: BaseException, *, is_over: bool) -> None:
-    """Write to the log that a mail was delayed or failed, and nothing of whose it is."""
+    """Log that a mail was delayed or failed, without its recipient."""
     refused = refusal(error)
     found = {
         "task_id": str(mail.pk),
@@ -136,7 +134,7 @@ def report(mail: DBTaskResult, error: BaseException, *, is_over: bool) -> None:
 
 
 class Sender(Worker):
-    """django-tasks' worker, except that it tries again what failed, for a day."""
+    """The worker of django-tasks, which also retries failed mails for a day."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -151,19 +149,19 @@ class Sender(Worker):
         )
 
     def run_task(self, db_task_result: DBTaskResult) -> None:
-        # A node of the version before may still queue mails, under its own name for the room.
+        # A node of the version before still queues mails under its own name of the room.
         path = db_task_result.task_path.replace("accounts.mails.", "accounts.outbox.")
         db_task_result.task_path = path
-        # The library would write FAILED over whatever another worker has made of the mail since,
-        # and has no hook for it.
+        # The library would overwrite the state that another worker has given the mail since, and
+        # has no hook for it.
         db_task_result.set_failed = partial(put_back, db_task_result)
         super().run_task(db_task_result)
-        # Neither a look-up nor a link that became void has sent anything.
+        # A look-up, or a link that is void by now, has sent nothing.
         if db_task_result.status == TaskResultStatus.SUCCESSFUL and db_task_result.return_value:
             Attempts.objects.count_one(Outcome.SENT)
 
     def work(self) -> None:
-        """Send for as long as the process runs, also after trouble with the database."""
+        """Send while the process runs, even after trouble with the database."""
         recovery_due = 0.0
         while self.running:
             try:

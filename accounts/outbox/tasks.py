@@ -1,4 +1,4 @@
-"""What the worker does: it looks addresses up, and sends."""
+"""The worker's tasks: look up accounts, and send mails."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django_tasks import task
 from accounts.actors.actor import Actor
 from accounts.events.models import Event, EventName
 from accounts.links.models import LIFETIMES, Link, LinkQuerySet, Purpose
-from accounts.outbox.texts import address, mail
+from accounts.outbox.texts import link_url, mail
 from accounts.users.models import User
 
 TEMPLATES = {
@@ -21,31 +21,28 @@ TEMPLATES = {
     Purpose.UNDO: "email_changed",
 }
 
-# Links of one account to set a password that are good beside each other. They live for an hour, in
-# which MAIL_RATE_ACCOUNT lets at most twice its five be asked for: so none is voided alive.
+# Links of an account to set a password that are good at the same time. They live for an hour, in
+# which MAIL_RATE_ACCOUNT allows at most twice its five: so no live one is voided.
 MOST_RESETS = 10
 
 
 @task()
 def send(template: str, language: str, to: str, context: dict[str, Any]) -> int:
-    """Send a mail, and return that it is one. Raises what the mail server's refusal raises."""
+    """Send a mail, and return 1. Raises the errors of smtplib."""
     return deliver(mail(template, language, to, **context))
 
 
 @task()
 def send_link(link_id: int, language: str, template: str | None = None) -> int:
-    """Send a link, unless a newer one, a new password or a new address has made it void.
-
-    Returns how many mails went out.
-    """
+    """Send a link, unless it is void by now; return the number of mails sent."""
     link = Link.objects.select_related("user").filter(pk=link_id).first()
-    # Its secrets are made only now, so that they are in no queue; after a failure the next attempt
-    # makes other ones.
+    # Its secrets are made only now, so that they are in no queue. After a failure the next attempt
+    # makes new ones.
     secrets = link.renew() if link else None
     if link is None or secrets is None:
         return 0
     context = {
-        "url": address(Purpose(link.purpose), secrets.token),
+        "url": link_url(Purpose(link.purpose), secrets.token),
         "code": secrets.code,
         "lifetime": LIFETIMES[Purpose(link.purpose)],
         "email": link.user.email,
@@ -55,7 +52,7 @@ def send_link(link_id: int, language: str, template: str | None = None) -> int:
 
 
 def deliver(message: EmailMultiAlternatives) -> int:
-    """Send it, and return that it is one; no connection stays open when a login is refused."""
+    # The context closes the connection, also when a login is refused.
     with get_connection() as message.connection:
         return message.send()
 
@@ -79,16 +76,16 @@ def look_up(purpose: str, email: str, actor: dict[str, Any] | list[Any]) -> None
 
 
 def may_reset(email: str) -> "QuerySet[User]":
-    """Select the active account of an address, or the one that can be taken back to it."""
+    """Select the active user with the email address, or the one who can return to it."""
     users = User.objects.filter(is_active=True)
     own = users.filter(email=email)
     return own if own.exists() else users.filter(pk__in=Link.objects.to_undo(email).values("user"))
 
 
 def replace(user: User, purpose: Purpose, email: str) -> Link:
-    """Return a new link of this purpose; what ``superseded`` selects is void from now on.
+    """Return a new link in place of those that ``superseded`` selects.
 
-    Call it in a transaction that has locked or made the user.
+    Call it in a transaction that created the user or holds a lock on the row.
     """
     superseded(user, purpose).delete()
     now = timezone.now()
@@ -98,11 +95,9 @@ def replace(user: User, purpose: Purpose, email: str) -> Link:
 
 
 def superseded(user: User, purpose: Purpose) -> LinkQuerySet:
-    """Select the links that one more of this purpose makes void.
-
-    Anybody may ask for a reset of anybody's password. So links that were mailed stay good beside
-    it, or a stranger would keep the owner from ever using one; what was not mailed yet is replaced.
-    """
+    """Select the links that a new one of this purpose makes void."""
+    # Anyone may request a reset of anyone's password. So earlier links that were mailed stay good,
+    # or a stranger could keep the owner from ever using one. Unsent ones are replaced.
     links: LinkQuerySet = user.links.filter(purpose=purpose)
     if purpose == Purpose.UNDO:
         return links.none()

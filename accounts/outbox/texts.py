@@ -1,4 +1,4 @@
-"""The words of every mail."""
+"""The texts of mails."""
 
 import re
 from typing import Any
@@ -13,17 +13,15 @@ from accounts.actors import devices, ip_addresses
 from accounts.links.models import Purpose
 
 
-def address(purpose: Purpose, token: str) -> str:
-    """Return the address of a link.
-
-    It never depends on a request. The token is in the fragment, which a browser sends to nobody:
-    neither to us, nor to a proxy's log, nor as a referrer.
-    """
+def link_url(purpose: Purpose, token: str) -> str:
+    """Return the URL of a link, which depends on no request."""
+    # The token is in the fragment, which a browser does not send: it reaches neither our server,
+    # nor a proxy's log, nor another site as a referrer.
     return f"{settings.LINK_URL}/{purpose.value}#token={token}"
 
 
 def mail(template: str, language: str, to: str, **context: Any) -> EmailMultiAlternatives:
-    """Return the mail: the template's first line is the subject, the rest its text."""
+    """Return a mail: the template's first line is the subject, the rest is the text."""
     with translation.override(language):
         known = {**context, **place(**context), "to": to, "site_name": settings.SITE_NAME}
         words = render_to_string(f"outbox/{template}.txt", known)
@@ -37,11 +35,9 @@ def mail(template: str, language: str, to: str, **context: Any) -> EmailMultiAlt
 def place(
     ip_address: str | None = None, device: str = "", email: str = "", **_others: Any
 ) -> dict[str, str]:
-    """Return where somebody acted from, and what was made an address, in words of ours.
-
-    Whatever a caller, or a task that an earlier version queued, holds of a stranger's words ends
-    here. Of a new address only the beginnings are a hint for people who know it, and no link.
-    """
+    """Return IP address, device and a hint of an email address, in our own words."""
+    # A caller, or a task of an earlier version, may hold text that a stranger chose: none of it may
+    # get into a mail. The hint is the first letters of an email address, for people who know it.
     local, _at, domain = email.rpartition("@")
     return {
         "ip_address": str(ip_addresses.parse(ip_address or "") or _("an unknown address")),
@@ -51,7 +47,7 @@ def place(
 
 
 def in_words(device: str) -> str:
-    """Return the name of the device in the language of the mail, if the name is one of ours."""
+    """Return the device's name in the language of the mail, if it is one of ours."""
     browser, system = devices.parts(device) or ("", "")
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
@@ -59,10 +55,8 @@ def in_words(device: str) -> str:
 
 
 def around(url: str | None, text: str) -> dict[str, str]:
-    """Return the text before our link, the link and the text after it.
-
-    The HTML is the same text, and this link is all that can be clicked in it: nothing remote,
-    nothing counted, and no link to what somebody made up as a new address, say.
-    """
+    """Return the text before our link, the link, and the text after it."""
+    # Nothing else in the HTML can be clicked: no remote content, no tracking, and no link to a
+    # domain that someone gave as their new email address.
     before, link, after = text.partition(url) if url else (text, "", "")
     return {"before": before.strip(), "link": link, "after": after.strip()}

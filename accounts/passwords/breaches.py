@@ -1,6 +1,6 @@
-"""Passwords that data breaches have made known: a file of digests, searched where it lies.
+"""Passwords from data breaches: a sorted file of digests, searched without reading it whole.
 
-The file holds the first eight bytes of the SHA-1 of each password, sorted, and nothing else.
+The file holds the first eight bytes of the SHA-1 of each password and nothing else.
 """
 
 from bisect import bisect_left
@@ -18,9 +18,9 @@ HEX = 40  # The length of a SHA-1.
 
 
 class BreachedPasswords:
-    """The passwords of a file, which is mapped: its pages are shared by every process.
+    """The passwords of a file, which is mapped, so that processes share its pages.
 
-    Raises OSError, or ValueError if the file is none of these.
+    Raises OSError, or ValueError if the file has another format.
     """
 
     def __init__(self, file: Path) -> None:
@@ -34,7 +34,7 @@ class BreachedPasswords:
         return self.digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
 
     def looks_sorted(self) -> bool:
-        """Look at some: to read the whole of a large file would take minutes at each start."""
+        # A sample: to read all of a large file would take minutes at each start.
         places = range(0, self.number, max(1, self.number // SAMPLES))
         return all(self.at(one) < self.at(next_one) for one, next_one in pairwise(places))
 
@@ -45,7 +45,7 @@ class BreachedPasswords:
 
 
 def beginning(password: str) -> bytes:
-    # Not to protect anything: it is the digest in which lists of breached passwords are published.
+    # SHA-1 protects nothing here: lists of breached passwords are published in it.
     digest = sha1(password.encode("utf-8", "surrogatepass"), usedforsecurity=False)
     return digest.digest()[:DIGEST_BYTES]
 
@@ -55,9 +55,9 @@ def from_passwords(passwords: Iterable[str]) -> list[bytes]:
 
 
 def from_hashes(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what lines like ``HASH:COUNT`` name, which Have I Been Pwned gives in order.
+    """Yield the digests of lines like ``HASH:COUNT``, sorted as Have I Been Pwned has them.
 
-    Raises ValueError with a sentence about the first line that is another, or out of order.
+    Raises ValueError with a sentence about the first malformed or unsorted line.
     """
     last = b""
     for number, line in enumerate(lines, 1):
@@ -75,10 +75,9 @@ def from_hashes(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def write(target: Path, digests: Iterable[bytes]) -> int:
-    """Write the file and return how many digests it holds.
+    """Write the file and return its number of digests. Raises ValueError if there are none.
 
-    The new one takes the old one's place at once, which stays whole for processes that have it
-    mapped. Raises ValueError if there is nothing to write.
+    It replaces the old one in one step; processes that have the old one mapped keep it whole.
     """
     part, number = target.with_name(f"{target.name}.part"), 0
     try:

@@ -126,7 +126,7 @@ def accept_mailbox(user: User, email: str, actor: Actor) -> None:
     longer is, or EmailTaken.
     """
     if undo := user.links.to_undo(email).first():
-        undo.bring_back(user)
+        undo.undo_change(user)
         Event.objects.record(EventName.EMAIL_CHANGE_UNDONE, actor, user.pk)
     elif user.email != email:
         raise LinkNotValid

@@ -1,6 +1,6 @@
-"""What a new password must be like (NIST SP 800-63B, section 3.1.1): long, and not guessable.
+"""The policy for new passwords (NIST SP 800-63B, section 3.1.1): long, and not guessable.
 
-Its characters are counted in the one form that is hashed.
+Characters are counted in NFC, the form that is hashed.
 """
 
 import re
@@ -20,7 +20,7 @@ from accounts.users.hashers import LONGEST, in_one_form
 from accounts.users.models import User
 
 MINIMUM_LENGTH, MAXIMUM_LENGTH = 8, 128
-# What is written more than once and nothing else; one letter alone is no word.
+# A word that is repeated and nothing else; one letter alone is no word.
 REPEATED = re.compile(r"(?!(.)\1+$)(.{2,}?)\2+", re.DOTALL)
 SEASONS = "spring summer autumn fall winter primavera verano otono invierno"
 MONTHS = (
@@ -29,7 +29,7 @@ MONTHS = (
 )
 DATE = re.compile(rf"((of|del?)?({'|'.join(f'{SEASONS} {MONTHS}'.split())}))+(of|del?)?")
 YEAR = re.compile(r"\d\d")
-SHORTEST_NAME, SHORTEST_WORD = 3, 5  # Shorter ones stand in other words by accident.
+SHORTEST_NAME, SHORTEST_WORD = 3, 5  # Shorter ones occur in other words by accident.
 
 
 class MinimumLengthValidator(password_validation.MinimumLengthValidator):
@@ -72,7 +72,7 @@ class PredictablePasswordValidator:
             )
 
     def guessed(self, text: str) -> int:
-        """Return how many of the characters come without being guessed one by one."""
+        """Return the number of characters that need no guessing one by one."""
         letters = rest = folded(text)
         for name in self.names:
             rest = rest.replace(name, "")
@@ -91,7 +91,7 @@ class PredictablePasswordValidator:
 
 
 class BreachedPasswordValidator:
-    """Refuses passwords of data breaches, exactly as they stood there."""
+    """Refuses passwords from data breaches, in exactly the leaked spelling."""
 
     def __init__(self, file: Path) -> None:
         self.breached = BreachedPasswords(file)
@@ -107,14 +107,14 @@ class BreachedPasswordValidator:
 
 
 def folded(text: str) -> str:
-    """Return the letters alone, without their case and accents."""
+    """Return only the letters, without case and accents."""
     return "".join(filter(str.isalpha, normalize("NFKD", text))).casefold()
 
 
 def refusals(password: str, user: User, attr: str) -> dict[str, list[ErrorDetail]]:
-    """Return what is against the password, by the request's ``attr``; nothing if it will do."""
+    """Return the policy's refusals of the password under ``attr``; empty if there are none."""
     try:
-        # One character too many says all: nothing has to look at the rest of 64 KiB.
+        # One character too many is enough to refuse it: nothing has to read all 64 KiB.
         validate_password(password[: LONGEST + 1], user)
     except ValidationError as error:
         return {attr: [ErrorDetail(" ".join(e.messages), e.code) for e in error.error_list]}
@@ -122,6 +122,6 @@ def refusals(password: str, user: User, attr: str) -> dict[str, list[ErrorDetail
 
 
 def check(password: str, user: User, attr: str) -> None:
-    """Raise PasswordRefused, naming the request's ``attr``, unless the user may have it."""
+    """Raise PasswordRefused, with the request's ``attr``, if the policy refuses the password."""
     if found := refusals(password, user, attr):
         raise PasswordRefused(found)

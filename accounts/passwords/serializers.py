@@ -17,8 +17,8 @@ class NewPasswordSerializer(serializers.Serializer[Any]):
 
     new_password_name = "password"  # noqa: S105 (a name)
 
-    # In a body that is right, the flow asks the policy: behind its limits, the current password or
-    # the link, which must not be given away, and for callers that have no serializer.
+    # For a valid body the flow asks the policy, after its limits and after the current password or
+    # the link, since its answer must not tell whether those are right.
     def to_internal_value(self, data: Any) -> Any:
         try:
             return super().to_internal_value(data)
@@ -29,7 +29,7 @@ class NewPasswordSerializer(serializers.Serializer[Any]):
             raise ValidationError(named) from error
 
     def refusals(self, data: Any, mistakes: Any) -> dict[str, Any]:
-        """Return what the policy says of a password that is one; the rest may not be."""
+        """Return what the policy refuses of a well-formed password in a malformed body."""
         name = self.new_password_name
         if name in mistakes or not isinstance(data.get(name), str):
             return {}

@@ -1,4 +1,4 @@
-"""From the ``Authorization`` header to a live session and its user, in one query."""
+"""Authentication of a request by the session that its bearer token names."""
 
 from typing import Any
 
@@ -15,17 +15,16 @@ from accounts.users.models import User
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return what stands after the scheme in the ``Authorization`` header; None for another."""
+    """Return the token of the ``Authorization`` header, or None for another scheme."""
     scheme, *rest = request.META.get("HTTP_AUTHORIZATION", "").split(maxsplit=1) or [""]
     return "".join(rest) if scheme.lower() == "bearer" else None
 
 
 class SessionAuthentication(BaseAuthentication):
-    """Bearer tokens (RFC 6750), the scheme in any case (RFC 9110, section 11.1).
+    """Bearer tokens (RFC 6750), with the scheme in any case (RFC 9110, section 11.1)."""
 
-    The session is read on every request, so its end, a deactivated user and a deleted one hold
-    from the next request on, on every node.
-    """
+    # Each request reads its session in one query, so its end, and that of its user, hold from the
+    # next request on, on every node.
 
     def authenticate(self, request: Request) -> tuple[User, Session] | None:
         """Return the user and the session; None without a bearer token. Raises InvalidToken."""
@@ -51,7 +50,7 @@ class SessionAuthentication(BaseAuthentication):
 
 
 class SessionScheme(OpenApiAuthenticationExtension):
-    """Gives the documentation its Authorize button."""
+    """Describes the scheme, for the Authorize button of the documentation."""
 
     target_class = "accounts.sessions.authentication.SessionAuthentication"
     name = "bearer"

@@ -26,7 +26,7 @@ from accounts.throttling.limits import limit
 from accounts.users.models import User
 
 Token = TypeVar("Token", bound=SessionToken)
-BATCH = 1000  # Rows that one transaction ends, so that nobody waits for long.
+BATCH = 1000  # Rows that one transaction ends, so that no request waits for long.
 
 
 class Tokens(NamedTuple):
@@ -48,14 +48,13 @@ def issue(session: Session) -> Tokens:
 def start(user: User, actor: Actor) -> Tokens:
     """Start a session on a device whose password was just found right.
 
-    Raises InvalidCredentials if the account was deleted or deactivated, or its password changed,
-    since the password was compared: the row's lock puts this start before such a change, which
-    then ends the session too, or after it.
+    Raises InvalidCredentials if the account was deleted or deactivated, or its password changed.
     """
+    # The row's lock puts this start before such a change, which then ends the session, or after.
     unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
     if not unchanged.select_for_update(no_key=True).values_list("pk"):
         raise InvalidCredentials
-    make_room(user, actor)
+    end_oldest(user, actor)
     now = timezone.now()
     session = Session.objects.create(
         user=user,
@@ -74,8 +73,8 @@ def start(user: User, actor: Actor) -> Tokens:
     return issue(session)
 
 
-def make_room(user: User, actor: Actor) -> None:
-    """End the oldest sessions, so that with one more there are ``SESSIONS_PER_USER`` at most."""
+def end_oldest(user: User, actor: Actor) -> None:
+    """End the oldest sessions, so that one more is within ``SESSIONS_PER_USER``."""
     newest = user.sessions.live().order_by("-created_at").values_list("pk", flat=True)
     surplus = list(newest[settings.SESSIONS_PER_USER - 1 :])
     if surplus:
@@ -83,10 +82,9 @@ def make_room(user: User, actor: Actor) -> None:
 
 
 def replace(access_token: str | None, user: User, actor: Actor) -> None:
-    """End the session of this device when its person signs in anew (OWASP ASVS 5.0, 7.2.4).
+    """End the device's earlier session when its user signs in again (OWASP ASVS 5.0, 7.2.4).
 
-    A token that is stale, or of another person, ends nothing. Call it in the transaction of
-    ``start``, which has locked the user.
+    A stale token, or one of another user, ends nothing. Call it in the transaction of ``start``.
     """
     if access_token is not None:
         with suppress(InvalidToken):
@@ -97,9 +95,9 @@ def replace(access_token: str | None, user: User, actor: Actor) -> None:
 def refresh(refresh_token: str, actor: Actor) -> Tokens:
     """Exchange a refresh token for the next pair (RFC 6749, section 6; RFC 9700, section 4.14).
 
-    One statement moves the session to its next generation, and the claims hold what the next
-    tokens need. Every other request is ``accept_or_revoke``'s to judge. Raises InvalidToken.
+    Raises InvalidToken.
     """
+    # One statement advances the session; its other values come from the token's claims.
     token = present(RefreshToken, refresh_token, actor)
     now = timezone.now()
     next_ = Session(
@@ -118,7 +116,7 @@ def refresh(refresh_token: str, actor: Actor) -> Tokens:
 
 
 def present(kind: type[Token], text: str, actor: Actor) -> Token:
-    """Return the token as a client presents it. Raises InvalidToken; a forged one is recorded."""
+    """Parse a token that a client sent. Raises InvalidToken, and records a forged one."""
     try:
         return kind.parse(text)
     except ForgedToken:
@@ -127,10 +125,9 @@ def present(kind: type[Token], text: str, actor: Actor) -> Token:
 
 
 def accept_or_revoke(token: RefreshToken, now: datetime, actor: Actor) -> Session:
-    """Return the live session of the current refresh token, or of one that may still be repeated.
+    """Return the session of a current refresh token, or of one that may be repeated.
 
-    Any other token that was used before ends the session, for thief and owner alike. Raises
-    InvalidToken.
+    An older token ends the session, for thief and owner alike. Raises InvalidToken.
     """
     session = Session.objects.filter(pk=token.sid).first()
     if session is None or not session.is_live:
@@ -148,22 +145,21 @@ def accept_or_revoke(token: RefreshToken, now: datetime, actor: Actor) -> Sessio
 
 
 def repeat(session: Session, actor: Actor) -> Session:
-    """Return the session, whose tokens are issued again. Raises InvalidToken."""
+    """Return the session if its tokens may be issued again. Raises InvalidToken."""
     # Until its tokens are used, the answer that held them may be lost, and the phone that missed it
-    # in another network. Once they arrived, only a second tab asks again, which shares the network
-    # of the first; elsewhere it may be a thief who waits for the owner's refresh. The session goes
-    # on, since it may also be the owner, moving between networks within these seconds.
+    # may be in another network by now. Once they were used, only a second tab repeats the refresh,
+    # from the same network; a repeat from elsewhere may be a thief's. The session goes on, since it
+    # may also be the owner's, who moved between networks within these seconds.
     if session.first_used_at and session.refresh_network != actor.network:
         raise InvalidToken
     return session
 
 
 def find(access_token: str | None, refresh_token: str | None, actor: Actor) -> Session:
-    """Return the session that either token names, live or ended.
+    """Return the session that the tokens name, live or ended.
 
-    Beside a refresh token, an access token that has expired is as good as none. Raises
-    NotAuthenticated without any token; InvalidToken if none is valid, if the two name different
-    sessions, so that it is unclear whose wish this is, or if the refresh token is used up.
+    Raises NotAuthenticated without a token; InvalidToken if none is valid, if the refresh token
+    is used, or if they name different sessions. Beside one, a bad access token is ignored.
     """
     if access_token is None and refresh_token is None:
         raise NotAuthenticated
@@ -179,7 +175,7 @@ def find(access_token: str | None, refresh_token: str | None, actor: Actor) -> S
 
 
 def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> AccessToken | None:
-    """Return the access token, or None where a bad one is forgiven. Raises InvalidToken."""
+    """Return the parsed token, or None for no token. Raises InvalidToken unless ``or_none``."""
     try:
         return None if access_token is None else present(AccessToken, access_token, actor)
     except InvalidToken:
@@ -202,10 +198,8 @@ def count_change(session: Session, name: EventName, actor: Actor) -> None:
 
 @transaction.atomic
 def end(sessions: SessionQuerySet, actor: Actor, *, is_published: bool = True) -> int:
-    """End the live ones of these sessions, each with its event, and return how many there were.
-
-    The rows are locked first, so that a session that ends twice at once is recorded once.
-    """
+    """End the live ones of these sessions, each with an event, and return their number."""
+    # Locked first, so that a session that two requests end is recorded once.
     live = sessions.live().order_by("pk").select_for_update(no_key=True, of=("self",))
     owners = dict(live.values_list("pk", "user_id"))
     Session.objects.filter(pk__in=owners).revoke()
@@ -241,16 +235,16 @@ def end_everywhere(users: list[int], actor: Actor) -> int:
 
 
 def end_all(sessions: SessionQuerySet, actor: Actor) -> int:
-    """End however many sessions there are, in batches, and return how many were live.
+    """End any number of sessions, in batches, and return how many were live.
 
-    Each has its event in the audit log; the process's own log has one line for all of them.
+    Each has an event in the audit log; the log of the process has one line for all.
     """
     ended, batch = 0, sessions.live().order_by("pk")
     try:
         while pks := list(batch.values_list("pk", flat=True)[:BATCH]):
             ended += end(Session.objects.filter(pk__in=pks), actor, is_published=False)
             batch = batch.filter(pk__gt=pks[-1])
-    finally:  # Also of what was ended when it is interrupted.
+    finally:  # Also if it is interrupted.
         publish(build(EventName.SESSION_ENDED, actor, sessions_ended=ended), ended)
     return ended
 

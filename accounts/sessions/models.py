@@ -16,10 +16,8 @@ from accounts.actors import devices
 
 @cache
 def with_user() -> tuple[Any, str, dict[int, Any]]:
-    """Return the compiled query of a session with its user, its SQL and its converters.
-
-    Every request of a member makes it: compiling took a third of such a request.
-    """
+    """Return the compiled query of a session with its user, its SQL and its converters."""
+    # Every request of a signed-in user makes it: compiling it took a third of such a request.
     query = Session.objects.select_related("user").filter(pk=UUID(int=0)).query
     compiler = query.get_compiler(connection=connection)
     sql, _ = compiler.as_sql()
@@ -50,7 +48,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(revoked_at=None, expires_at__gt=timezone.now())
 
     def find(self, key: UUID) -> "Session | None":
-        """Return the session of this key, live or ended, with its user."""
+        """Return the session with this key, live or ended, with its user."""
         compiler, sql, converters = with_user()
         with connection.cursor() as cursor:
             cursor.execute(sql, [Session._meta.pk.get_db_prep_value(key, connection)])
@@ -78,17 +76,18 @@ class SessionQuerySet(models.QuerySet["Session"]):
             return bool(cursor.rowcount == 1)
 
     def mark_used(self, key: UUID, generation: int) -> None:
-        """Note that tokens of this generation have reached their client, unless it was noted."""
+        """Record that the tokens of this generation have reached their client."""
         current = self.filter(pk=key, generation=generation, first_used_at=None)
         current.update(first_used_at=timezone.now())
 
     def ended_before(self, instant: datetime) -> "SessionQuerySet":
-        """Select what was over by then; whatever was, had been started, which is indexed."""
+        """Select sessions that had ended by then."""
+        # They had also been started, which is indexed.
         over = models.Q(revoked_at__lt=instant) | models.Q(expires_at__lt=instant)
         return self.filter(over, created_at__lt=instant)
 
     def revoke(self) -> int:
-        """End the sessions, from the next request on; return how many were live until now."""
+        """End the sessions from the next request on; return how many were live."""
         return self.live().update(revoked_at=timezone.now())
 
 
@@ -132,14 +131,14 @@ class Session(models.Model):
         return self.revoked_at is None and self.expires_at > timezone.now()
 
     def is_still_live(self) -> bool:
-        """Return whether the session is live by now, which its row says and not what was read."""
+        """Return whether the row is live, which may have changed since it was read."""
         return type(self).objects.live().filter(pk=self.pk).exists()
 
     def is_within_grace(self, now: datetime) -> bool:
-        """Return whether the generation before this one may still come: from a second tab, say."""
+        """Return whether the previous generation may be repeated, by a second tab for example."""
         if self.first_used_at is None:
             return True
-        # The previous version of this service refreshes without a word on the first use.
+        # The version before does not record the first use.
         since = max(self.first_used_at, self.last_used_at)
         return now - since <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
 

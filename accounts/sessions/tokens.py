@@ -23,7 +23,7 @@ REMEMBERED = 4096  # Access tokens in each worker, of some two kilobytes.
 
 
 class RotatedBackend(TokenBackend):
-    """Signs with one key, and verifies with older ones too what that has not signed."""
+    """Signs with one key; verifies with older ones too."""
 
     def __init__(self, key: str, older: list[str]) -> None:
         super().__init__(
@@ -51,28 +51,26 @@ backend = RotatedBackend(api_settings.SIGNING_KEY, settings.TOKEN_KEY_FALLBACKS)
 
 
 def refused(error: TokenError) -> InvalidToken:
-    """Return what to raise for a token; ForgedToken if another key than ours has signed it."""
+    """Return the error to raise; ForgedToken if a key that is not ours signed the token."""
     backend_error = error.__cause__
     cause = getattr(backend_error, "__cause__", None)
     is_forged = isinstance(cause, InvalidSignatureError | InvalidAlgorithmError)
     return ForgedToken() if is_forged else InvalidToken()
 
 
-def is_spelt_once(token: str) -> bool:
-    """Return whether the signature is in base64url as RFC 7515 (section 2) has it.
-
-    Header and claims are signed as they are spelt. The signature itself is not, and Python decodes
-    it with padding, with signs that are none, and with any last bits.
-    """
+def is_canonical(token: str) -> bool:
+    """Return whether the signature is base64url as RFC 7515 (section 2) defines it."""
+    # Python also decodes padding, characters outside the alphabet, and any last bits. Header and
+    # claims need no such check: they are signed as they are spelt.
     signature = token.rpartition(".")[2].encode()
     return base64url_encode(base64url_decode(signature)) == signature
 
 
 class SessionToken(tokens.Token):
-    """A token with every claim of ours in its place.
+    """A token with all of our claims.
 
-    Raises TokenError from its constructor for whatever else is presented as one: malformed,
-    forged, expired, of another kind, or with a claim that is missing, odd or huge.
+    Its constructor raises TokenError for any other: malformed, forged, expired, of another kind,
+    or with a claim that is missing or has a bad value.
     """
 
     _token_backend = backend
@@ -85,24 +83,24 @@ class SessionToken(tokens.Token):
         try:
             super().__init__(token, verify)
         except (TypeError, ValueError, LookupError, ArithmeticError, OSError, RecursionError) as e:
-            # What PyJWT and SimpleJWT let through: a header nested a thousand levels deep, an
+            # PyJWT and SimpleJWT raise these for a header nested a thousand levels deep, or an
             # expiry in the year 300,000.
             raise TokenError("The token is malformed.") from e
 
     def verify(self) -> None:
         super().verify()
-        if not is_spelt_once(str(self.token)):
-            raise TokenError("The token is spelt in another way than ours.")
+        if not is_canonical(str(self.token)):
+            raise TokenError("The signature is not canonical.")
         if any(type(self.payload.get(claim)) is not kind for claim, kind in self.claims.items()):
             raise TokenError("The token lacks a claim.")
-        UUID(self.payload["jti"])  # Or a ValueError; nothing else asks what it is.
+        UUID(self.payload["jti"])  # Or a ValueError; nothing else reads it.
         self.sid = UUID(self.payload["sid"])
         if self.payload["iat"] <= 0:
-            raise TokenError("The token was issued at no time.")
+            raise TokenError("The token has no time of issue.")
 
     @classmethod
     def parse(cls, token: str) -> Self:
-        """Return the token as a client presents it. Raises InvalidToken."""
+        """Return the token that a client sent. Raises InvalidToken."""
         try:
             return cls(token)
         except TokenError as error:
@@ -117,11 +115,10 @@ class SessionToken(tokens.Token):
 
 
 class AccessToken(SessionToken, tokens.AccessToken):
-    """Opens the API for some minutes, as long as its session lives.
+    """Opens the API for some minutes, while its session is live."""
 
-    It comes with every request, and to verify it took a sixth of one. So what was found good is
-    remembered: neither a token's text nor a key ever changes. Only whether it has expired does.
-    """
+    # It comes with every request, and verifying it took a sixth of one. So valid tokens are
+    # remembered: neither the text nor a key ever changes, only whether it has expired.
 
     @classmethod
     def parse(cls, token: str) -> "AccessToken":
@@ -134,7 +131,7 @@ class AccessToken(SessionToken, tokens.AccessToken):
 
     def verify(self) -> None:
         super().verify()
-        # None in tokens of the version before; they live for minutes.
+        # None in tokens of an older version, which live for minutes.
         self.generation = self.payload.get("gen")
         if self.generation is not None and type(self.generation) is not int:
             raise TokenError("The token is of no generation.")
@@ -146,15 +143,16 @@ class AccessToken(SessionToken, tokens.AccessToken):
         return token
 
 
-# What was refused is not kept, so it cannot be filled with made-up tokens.
+# Shared by requests, so never change what it returns. Refused tokens are not kept, so made-up ones
+# cannot fill it.
 verified = lru_cache(REMEMBERED)(AccessToken)
 
 
 class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
-    """Is exchanged for the next pair, once.
+    """Can be exchanged for the next pair once.
 
-    ``gen`` is the session's generation and ``auth_time`` the instant of the full sign-in (OpenID
-    Connect Core, section 2), in seconds since 1970.
+    ``gen`` is the session's generation, ``auth_time`` the time of the sign-in (OpenID Connect
+    Core, section 2) in seconds since 1970.
     """
 
     claims = {**SessionToken.claims, "gen": int, "auth_time": float}
@@ -169,10 +167,8 @@ class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
 
     @classmethod
     def for_session(cls, session: Session) -> Self:
-        """Return the token of the session's current generation.
-
-        Every claim comes from the row, so for one generation it is always the same token.
-        """
+        """Return the token of the session's current generation."""
+        # Every claim comes from the row, so a generation always has the same token.
         token = super().for_session(session)
         token["gen"] = session.generation
         token["auth_time"] = session.created_at.timestamp()

@@ -191,7 +191,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         if {"is_active", "is_staff"} & changed:
             sessions.end_admin_sessions([obj.pk])
         if has_moved:
-            email_addresses.follow_staff(obj, was, actor)
+            email_addresses.tell_of_staff_change(obj, was, actor)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         Event.objects.record(EventName.ACCOUNT_DELETED, Actor.staff(request), obj.pk)

@@ -13,7 +13,7 @@ from accounts.actors import ip_addresses
 from accounts.actors.actor import Actor
 from accounts.links.models import Purpose
 from accounts.outbox.tests.test_read_a_mail import LANGUAGES, TEMPLATES
-from accounts.outbox.texts import address, mail
+from accounts.outbox.texts import link_url, mail
 from accounts.sessions.models import Session
 
 SIGNIN = "/api/v1/auth/signin"
@@ -78,7 +78,7 @@ SUBJECTS = {
 def test_no_mail_says_what_a_stranger_says(
     template, language, user_agent, device, name, email, ip_address
 ):
-    url = address(Purpose.RESET, "x" * 43)
+    url = link_url(Purpose.RESET, "x" * 43)
     chosen = {"user_agent": user_agent, "full_name": name, "ip_address": ip_address}
     devices = [device, Actor(user_agent=user_agent).device]
 
