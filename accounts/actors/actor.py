@@ -1,4 +1,4 @@
-"""Who acts, and from where, as plain values that a flow can be given."""
+"""The actor of a request or a command, as plain values that a flow can take."""
 
 from typing import Any, NamedTuple
 
@@ -12,19 +12,13 @@ MAX_USER_AGENT = 512
 
 
 class Actor(NamedTuple):
-    """Who sent a request, as far as it can be believed.
+    """The sender of a request, as far as it can be believed."""
 
-    ``ip_address`` is None if the peer has none. ``user_agent`` is whatever the client said of
-    itself, printable and at most 512 characters. ``language`` is the one of ours that its
-    person likes best. ``by`` says who acts if it is not the person: a member of the ``staff``,
-    whose key is ``staff_id``, a ``command``, or a ``limit``.
-    """
-
-    ip_address: str | None = None
-    user_agent: str = ""
+    ip_address: str | None = None  # None if the peer has none.
+    user_agent: str = ""  # As the client wrote it: printable, at most 512 characters.
     request_id: str = ""
-    language: str = settings.LANGUAGE_CODE
-    by: str = ""
+    language: str = settings.LANGUAGE_CODE  # The person's preferred one of our languages.
+    by: str = ""  # If the person does not act: "staff", "command" or "limit".
     staff_id: int | None = None
 
     @classmethod
@@ -43,8 +37,8 @@ class Actor(NamedTuple):
 
     @classmethod
     def from_task(cls, values: dict[str, Any] | list[Any]) -> "Actor":
-        """Return the actor that a task was queued with, perhaps by another version of ours."""
-        if isinstance(values, list):  # Before 2026-12, tasks had the values in their order.
+        """Return the actor of a queued task, which another version may have queued."""
+        if isinstance(values, list):  # Before 2026-12, tasks held a list of the values.
             return cls(*values)
         return cls(**{name: values[name] for name in cls._fields if name in values})
 
@@ -54,13 +48,12 @@ class Actor(NamedTuple):
 
     @property
     def device(self) -> str:
-        """Return the name of the device, one of ours, for a row that is written."""
         return devices.device(self.user_agent)
 
 
 def as_text(header: str) -> str:
-    """Return the header as UTF-8 if it is: WSGI reads its bytes as Latin-1 (PEP 3333)."""
-    try:
+    """Decode the header as UTF-8 if it is valid UTF-8."""
+    try:  # WSGI has decoded its bytes as Latin-1 (PEP 3333).
         return header.encode("latin-1").decode()
     except UnicodeError:
         return header

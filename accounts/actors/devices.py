@@ -1,4 +1,4 @@
-"""What a person calls a device, in words of ours only."""
+"""Names of devices, built only from our own words."""
 
 from functools import cache, lru_cache
 
@@ -7,9 +7,9 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 UNKNOWN = "Unknown device"
-LONGEST_USER_AGENT = 200  # What comes later tells no browser that we know, and costs.
-# What a user agent is called may be any words of a stranger, who would speak through our mails. So
-# these are all that we say; each as the patterns of ua-parser call it.
+LONGEST_USER_AGENT = 200  # The rest identifies no browser that we know, and takes time to parse.
+# A stranger can put any words into a user agent, and our mails would repeat them. So only these
+# names are used, each as the patterns of ua-parser spell it.
 BROWSERS = frozenset({
     "Amazon Silk", "Android", "Apple Mail", "Baidu Browser", "BlackBerry WebKit", "Brave",
     "Chrome", "Chrome Mobile", "Chrome Mobile WebView", "Chrome Mobile iOS", "Chromium", "Coc Coc",
@@ -35,16 +35,13 @@ SYSTEMS = frozenset({
 
 @cache
 def parser() -> Parser:
-    """Return the compiled one, without the patterns for models: they take half of its memory."""
+    # Without the patterns for models of devices: they take half of its memory.
     browsers, systems, _ = load_lazy_builtins()
     return Parser(Resolver((browsers, systems, [])))
 
 
 def device(user_agent: str) -> str:
-    """Return a name like "Firefox on Linux", as much of it as is known.
-
-    It is for rows that are written; whatever reads them reads their ``device``.
-    """
+    """Return a name like "Firefox on Linux", or only its known part, to store in a row."""
     return name(user_agent[:LONGEST_USER_AGENT])
 
 
@@ -60,9 +57,9 @@ def name(user_agent: str) -> str:
 
 
 def parts(name: str) -> tuple[str, str] | None:
-    """Return the browser and the system of a name, either of which may be "", or None.
+    """Split a name into browser and system, either of which may be "".
 
-    That is for an unknown device, and for any name that is not one of ours.
+    Return None for an unknown device and for any name that is not one of ours.
     """
     browser, on, system = name.partition(" on ")
     if not on and browser in SYSTEMS:

@@ -1,4 +1,4 @@
-"""The audit log: what happened to an account, from where, and who did it."""
+"""The audit log: events of accounts, with the actor and the IP address of each."""
 
 import logging
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ EVENTS_TOTAL = Counter(
 
 
 class EventName(models.TextChoices):
-    """Everything that is recorded; docs/events.md says of each when, and with which details."""
+    """Every recorded event; docs/events.md explains when each occurs, and its details."""
 
     SIGNUP_SUCCEEDED = "signup_succeeded"
     SIGNIN_SUCCEEDED = "signin_succeeded"
@@ -52,8 +52,8 @@ class EventName(models.TextChoices):
     RESTORED = "restored"
 
 
-# What "reason" in the details may say. Each series counts from 0 on: to Prometheus, one that
-# begins with 1 has not risen.
+# The possible values of "reason" in the details. Each series starts at 0: for Prometheus, one that
+# starts at 1 has not risen.
 REASONS = {
     EventName.SIGNIN_FAILED: (
         "wrong_password",
@@ -70,7 +70,8 @@ for name in EventName:
 
 
 def names() -> list[tuple[str, str]]:
-    """Return the choices, which no migration has to repeat; they are shown as they are written."""
+    """Return each value as its own label."""
+    # A function, so that no migration has to repeat the choices.
     return [(name, name) for name in EventName.values]
 
 
@@ -83,22 +84,21 @@ class EventQuerySet(models.QuerySet["Event"]):
         session_id: UUID | None = None,
         **details: Any,
     ) -> None:
-        """Write down one event.
+        """Record one event, in the transaction of the change: no audit, no change.
 
-        Call it in the transaction of what it records: no audit, no change. Never give it a
-        password, a token, or an e-mail address; ``details`` are a few plain values.
+        ``details`` are a few plain values: never a password, a token or an email address.
         """
         self.write([build(name, actor, user_id, session_id, **details)])
 
     def write(self, events: "Iterable[Event]", *, is_published: bool = True) -> None:
-        """Write down these events; ``publish`` is the caller's where there may be very many."""
+        """Insert the events; with ``is_published=False`` the caller publishes them, in one line."""
         for event in Event.objects.bulk_create(events):
             if is_published:
                 transaction.on_commit(partial(publish, event))
 
 
 def publish(event: "Event", number: int = 1) -> None:
-    """Log and count an event that was written down, or so many in one line."""
+    """Log and count a recorded event, or ``number`` equal ones in one line."""
     EVENTS_TOTAL.labels(event.name, event.details.get("reason", "")).inc(number)
     fields = {
         "event": event.name,
@@ -113,13 +113,11 @@ def publish(event: "Event", number: int = 1) -> None:
 
 
 class Event(models.Model):
-    """One thing that happened; nobody changes or deletes it before its retention is over.
-
-    The keys of users are no constraint, so that an event outlives who it was about: what is left
-    of somebody deleted is a number.
-    """
+    """An entry of the audit log; no one changes or deletes it before its retention ends."""
 
     name = models.CharField(max_length=40, choices=names)
+    # The keys of users are no constraint, so that events outlive their users: of a deleted user
+    # only the number is left.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,
@@ -168,7 +166,7 @@ def build(
     session_id: UUID | None = None,
     **details: Any,
 ) -> Event:
-    """Return the event, not yet written down. ``by`` tells who acted, if not the person."""
+    """Return the event, not yet saved."""
     if actor.by:
         details["by"] = actor.by
     return Event(

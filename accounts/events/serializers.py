@@ -22,12 +22,12 @@ FOR_STAFF_ONLY = {"reason"}
 
 
 class EventSerializer(serializers.Serializer[Event]):
-    """Staff stay anonymous: where one of them acted from is not told."""
+    """An event; those of staff omit the IP address and the device, so that staff stay anonymous."""
 
     id = serializers.IntegerField()
     name = serializers.ChoiceField(EventName.values)
     created_at = serializers.DateTimeField()
-    session_id = serializers.UUIDField(allow_null=True, help_text="The session it is about.")
+    session_id = serializers.UUIDField(allow_null=True, help_text="The session of the event.")
     ip_address = serializers.CharField(allow_null=True)
     user_agent = serializers.CharField()
     device = serializers.CharField(help_text="Like Firefox on Linux.")
@@ -44,7 +44,7 @@ class EventSerializer(serializers.Serializer[Event]):
 
 class PageSerializer(serializers.Serializer[Any]):
     limit = serializers.IntegerField(
-        default=20, min_value=1, max_value=100, help_text="How many to answer with at most."
+        default=20, min_value=1, max_value=100, help_text="How many events to return at most."
     )
     offset = serializers.IntegerField(
         default=0, min_value=0, max_value=1_000_000, help_text="How many of the newest to skip."
@@ -62,6 +62,6 @@ class PageSerializer(serializers.Serializer[Any]):
 )
 class EventsSerializer(serializers.Serializer[Any]):
     items = EventSerializer(many=True)
-    total = serializers.IntegerField(help_text="How many there are in all.")
+    total = serializers.IntegerField(help_text="How many events the account has.")
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()

@@ -19,9 +19,10 @@ class EventViewSet(MemberViewSet):
 
     @documented(parameters=[PageSerializer], responses=EventsSerializer)
     def list(self, request: Request) -> Response:
-        """List what happened to my account.
+        """List the events of my account.
 
-        The newest comes first: sign-ins, failed ones too, changes, and what staff did.
+        They include sign-ins and failed sign-ins, changes, and the actions of staff. The newest
+        comes first.
         """
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

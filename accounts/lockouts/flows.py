@@ -1,4 +1,4 @@
-"""Wrong passwords: what they count against, who is locked out by them, and how that ends."""
+"""The limits of wrong passwords, the blocks that result, and how to lift them."""
 
 from django.conf import settings
 from django.db import transaction
@@ -13,17 +13,16 @@ from accounts.throttling import flows as throttling
 from accounts.throttling.limits import Limit, limit, network_limits
 from accounts.users.models import User
 
-# What a wrong password of a day counts as: two counters, so that neither door closes the other.
+# The two daily counters of wrong passwords: failed sign-ins must not block confirmations, nor the
+# other way round.
 SIGNINS, CONFIRMATIONS = "sign-ins", "confirmations"
-STRANGE = "networks where the account never had a session"  # In place of one network.
+STRANGE = "networks where the account never had a session"  # One subject for all of these.
 
 
 def signin_limits(email: str, network: str) -> list[Limit]:
-    """Return what a sign-in that fails counts against.
-
-    Networks where the account had a session have limits of their own; all others share some, so
-    that many guessers are slowed down together and strangers do not lock the owner out.
-    """
+    """Return the limits that a failed sign-in counts against."""
+    # Networks where the account had a session have their own limits; all others share some, so that
+    # many guessers are slowed down together and strangers do not lock the owner out.
     # An email address without an account has no known network, and counts like one with.
     around = network_limits("SIGNIN_RATE_NETWORK", network)
     own = limit("SIGNIN_RATE_ACCOUNT_NETWORK", email, network)
@@ -35,7 +34,7 @@ def signin_limits(email: str, network: str) -> list[Limit]:
 
 
 def confirmation_limits(user: User, network: str) -> list[Limit]:
-    """Return what a wrong password in a sensitive act counts against."""
+    """Return the limits that a wrong password in a sensitive request counts against."""
     is_known = user.sessions.filter(network=network).exists()
     place = network if is_known else STRANGE
     return [
@@ -50,21 +49,20 @@ def daily_limit(door: str, email: str, network: str) -> Limit:
 
 
 def networks(user: User) -> set[str]:
-    """Return every network from which the account's password may have been tried lately."""
-    # A counter does not name its network. But each failure is an event too; and where the account
-    # had a session, failures count for a day.
+    """Return every network that may have a count against the account."""
+    # A counter does not name its network. But each failure is an event too, and in networks where
+    # the account had a session, failures count for a day.
     since = timezone.now() - settings.SIGNIN_RATE_ACCOUNT_NETWORK[1]
     seen = user.events.filter(created_at__gt=since).values_list("ip_address", flat=True)
     return {*map(ip_addresses.network, seen.distinct()), *known_networks(user)}
 
 
 def known_networks(user: User) -> set[str]:
-    """Return the networks where the account had a session."""
     return set(user.sessions.values_list("network", flat=True).distinct())
 
 
 def all_signin_limits(user: User) -> list[Limit]:
-    """Return what failed sign-ins of the account count against, from all networks."""
+    """Return the limits of failed sign-ins of the account, from all networks."""
     here = [limit("SIGNIN_RATE_ACCOUNT_NETWORK", user.email, network) for network in networks(user)]
     return [limit("SIGNIN_RATE_ACCOUNT", user.email), *here, *daily_limits(SIGNINS, user)]
 
@@ -80,7 +78,7 @@ def daily_limits(door: str, user: User) -> list[Limit]:
 
 
 def signin_blocks(user: User) -> list[throttling.Tally]:
-    """Return the limits that are reached and keep the user from signing in somewhere."""
+    """Return the reached limits that block sign-ins of the user from some network."""
     known, shared = known_networks(user), list[Limit]()
     for network in networks(user):
         around = network_limits("SIGNIN_RATE_NETWORK", network)
@@ -90,22 +88,20 @@ def signin_blocks(user: User) -> list[throttling.Tally]:
 
 
 def confirmation_blocks(user: User) -> list[throttling.Tally]:
-    """Return the limits that are reached and keep the password from confirming anything."""
+    """Return the reached limits that block confirmations with the user's password."""
     found = throttling.tallies(all_confirmation_limits(user))
     return [tally for tally in found if tally.is_reached]
 
 
 def forgive(user: User) -> None:
-    """Forget the account's wrong passwords: its owner or staff have just set another one."""
+    """Clear the counts of wrong passwords, after the owner or staff have set a new one."""
     throttling.clear([*all_signin_limits(user), *all_confirmation_limits(user)])
 
 
 @transaction.atomic
 def unblock(user: User, actor: Actor) -> list[throttling.Tally]:
-    """Forget the account's wrong passwords and the mails it was sent; return what was counted.
-
-    What a network shares with other people stays.
-    """
+    """Clear the account's counts of wrong passwords and mails; return the deleted tallies."""
+    # The limits of whole networks stay: other people share them.
     limits = [*all_signin_limits(user), *all_confirmation_limits(user)]
     lifted = throttling.clear([*limits, *outbox.quotas(user.email)])
     if lifted:

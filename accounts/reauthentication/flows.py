@@ -1,4 +1,4 @@
-"""Has the person who sends this just proven who they are?"""
+"""Check that the sender of a sensitive request is the account's owner."""
 
 from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken, PasswordIncorrect, ReauthenticationRequired
@@ -12,21 +12,21 @@ from accounts.users.models import User
 
 
 def require(session: Session, proof: Proof, actor: Actor) -> None:
-    """Make sure that a sensitive act is the owner's (OWASP ASVS 5.0, 7.5.1).
+    """Require a proof from staff and from a session whose sign-in is old (OWASP ASVS 5.0, 7.5.1).
 
-    Raises ReauthenticationRequired without a proof, if the session's was long ago or the user is
-    staff; what ``check`` raises for a wrong one, even where none was needed.
+    Raises ReauthenticationRequired, PasswordIncorrect and TooManyAttempts.
     """
-    if proof.is_given:
+    if proof.is_given:  # A wrong one is refused even where none is needed.
         check(session.user, proof, actor)
     elif session.user.is_privileged or not session.is_fresh:
         raise ReauthenticationRequired
 
 
 def check(user: User, proof: Proof, actor: Actor) -> None:
-    """Raise PasswordIncorrect unless the proof is the user's; or TooManyAttempts."""
-    # A wrong password counts against the account from any network, and is no failed sign-in: a
-    # thief with a token must not keep the owner from signing in and ending the thief's session.
+    """Raise PasswordIncorrect unless the proof holds the user's password; or TooManyAttempts."""
+    # A wrong password counts against the account from any network, and is not a failed sign-in: a
+    # thief with a token must not be able to stop the owner from signing in and ending the thief's
+    # session.
     limits = lockouts.confirmation_limits(user, actor.network)
     attempt = throttling.Attempt(limits, actor, user_id=user.pk)
     throttling.refuse_if_reached(attempt)
@@ -40,12 +40,12 @@ def check(user: User, proof: Proof, actor: Actor) -> None:
 
 
 def lock_user(session: Session) -> User:
-    """Lock the session's user and return the row as it is now. Call it in the act's transaction.
+    """Lock and reload the session's user, in the transaction of the change.
 
-    Raises InvalidToken if the account was deleted, its password changed or the session ended
-    since; ReauthenticationRequired if the user became staff.
+    Raises InvalidToken if the account was deleted, its password changed or the session ended in
+    the meantime, and ReauthenticationRequired if the user became staff.
     """
-    # The proof may be out of date: it waited for its hashes.
+    # The proof may be stale: its check waited for a hash.
     unchanged = User.objects.filter(pk=session.user_id, password=session.user.password)
     user = unchanged.select_for_update().first()
     if user is None or not session.is_still_live():

@@ -1,4 +1,4 @@
-"""Count attempts before the work, and uncount those that should not have counted."""
+"""Count attempts before the work, and take back the counts that should not stand."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,23 +19,19 @@ from accounts.throttling.limits import NAMES, Limit
 from accounts.throttling.models import Counter
 
 REFUSALS = metrics.Counter("limits_reached", "Attempts refused, by limit.", ["limit"])
-for name in NAMES:  # From 0 on: to Prometheus, a series that begins with 1 has not risen.
+for name in NAMES:  # Start at 0: for Prometheus, a series that starts at 1 has not risen.
     REFUSALS.labels(name)
 
 
 class Attempt(NamedTuple):
-    """One attempt: what it counts against, who makes it, and at whose account.
-
-    The account is named by ``user_id``, or by an email address that may have none. The first
-    attempt of a window that is refused is recorded as ``event``.
-    """
+    """An attempt with its limits, its actor and its account."""
 
     limits: Sequence[Limit]
     actor: Actor
-    event: EventName = EventName.LIMIT_REACHED
+    event: EventName = EventName.LIMIT_REACHED  # Recorded for the first refusal of a window.
     user_id: int | None = None
     session_id: UUID | None = None
-    email: str | None = None
+    email: str | None = None  # Instead of ``user_id``; it may have no account.
 
     def find_user_id(self) -> int | None:
         if self.email is None:
@@ -45,7 +41,7 @@ class Attempt(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """A limit, and what is counted against it in the present window."""
+    """A limit with its counter of the current window."""
 
     limit: Limit
     counter: Counter
@@ -56,23 +52,20 @@ class Tally(NamedTuple):
 
 
 def tallies(limits: Iterable[Limit]) -> list[Tally]:
-    """Return the limits against which something is counted now."""
+    """Return the limits that have a count in their current window."""
     by_key, now = {limit.key: limit for limit in limits}, timezone.now()
     counters = Counter.objects.filter(key__in=by_key)
     return [Tally(by_key[c.key], c) for c in counters if c.count and c.resets_at > now]
 
 
 def take(attempt: Attempt) -> None:
-    """Count the attempt against all of its limits, or against none.
-
-    Raises TooManyAttempts if one of them is reached.
-    """
+    """Count the attempt against all of its limits, or none. Raises TooManyAttempts."""
     # A refusal costs one indexed read, takes no lock and leaves the block as long as it was.
     if not settings.THROTTLING:
         return
     refuse_if_reached(attempt)
     with transaction.atomic():
-        # In one order, so that no two attempts wait for each other.
+        # Sorted, so that no two attempts wait for each other.
         if Counter.objects.take(sorted(attempt.limits)):
             return
         transaction.set_rollback(True)
@@ -81,10 +74,8 @@ def take(attempt: Attempt) -> None:
 
 
 def record_unless_reached(limit: Limit, record: Callable[[], None]) -> None:
-    """Count one more and record it, in one transaction, unless the limit is reached.
-
-    If it is, that costs one indexed read, and nothing is written.
-    """
+    """Count once and call ``record``, in one transaction, unless the limit is reached."""
+    # At the limit, this costs one indexed read and no write.
     if any(tally.is_reached for tally in tallies([limit])):
         return
     with transaction.atomic():
@@ -93,7 +84,7 @@ def record_unless_reached(limit: Limit, record: Callable[[], None]) -> None:
 
 
 def refuse_if_reached(attempt: Attempt) -> None:
-    """Raise TooManyAttempts if one of the limits is reached, and count nothing."""
+    """Raise TooManyAttempts if one of the limits is reached; count nothing."""
     if not settings.THROTTLING:
         return
     reached = [tally for tally in tallies(attempt.limits) if tally.is_reached]
@@ -110,7 +101,8 @@ def refuse_if_reached(attempt: Attempt) -> None:
 
 @transaction.atomic
 def record_once(attempt: Attempt, limit: Limit) -> None:
-    """Record that a limit was reached, once in its window, so that a flood fills no log."""
+    """Record that a limit was reached, unless this window has its event already."""
+    # A flood must not fill the log.
     if Counter.objects.mark_reported(limit.key):
         _, actor, event, _, session_id, _ = attempt
         user_id = attempt.find_user_id()
@@ -118,17 +110,14 @@ def record_once(attempt: Attempt, limit: Limit) -> None:
 
 
 def give_back(limits: Iterable[Limit]) -> None:
-    """Uncount an attempt: only failures count, or the work was not done."""
+    """Take back the count of an attempt that succeeded or whose work was not done."""
     Counter.objects.give_back(*sorted(limit.key for limit in limits))
 
 
 @transaction.atomic
 def clear(limits: list[Limit]) -> list[Tally]:
-    """Forget what was counted, and with it the block; return what that was.
-
-    Of two who clear the same at once, one is told so: the rows are locked, in the order in which
-    they are counted.
-    """
+    """Delete the counters, which lifts the block; return the deleted tallies."""
+    # Locked, in the order of ``take``: of two simultaneous calls, only one returns the tallies.
     counters = Counter.objects.filter(key__in=[limit.key for limit in limits])
     list(counters.select_for_update().order_by("key"))
     cleared = tallies(limits)
@@ -138,9 +127,9 @@ def clear(limits: list[Limit]) -> list[Tally]:
 
 @contextmanager
 def counting_failures(attempt: Attempt, failure: type[Exception]) -> Iterator[None]:
-    """Count the attempt, and uncount it unless the work inside raises ``failure``.
+    """Count the attempt, and take the count back unless the block raises ``failure``.
 
-    Neither a success counts, nor work that was not done. Raises TooManyAttempts.
+    Neither a success nor work that was not done counts. Raises TooManyAttempts.
     """
     take(attempt)
     is_failure = False

@@ -1,4 +1,4 @@
-"""How often something may happen: "5/5m" is five times in five minutes."""
+"""Limits like "5/5m": five attempts in five minutes."""
 
 import hmac
 from datetime import timedelta
@@ -8,18 +8,17 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-# The settings that are limits.
 NAMES = [name for name in dir(settings) if "_RATE_" in name]
 
-# Who has one IPv6 /64 has more of them: a household is given a /56, which is as one IPv4 address,
-# and a site a /48, for the price of an address (RIPE-690, section 4.2). So what rotates through
-# those is held up like one address, and hardly later; only a quarter of a limit is left to the rest
-# of a /48 when one household in it has used its own up.
+# A client with one IPv6 /64 has more of them: a household gets a /56, comparable to one IPv4
+# address, and a site a /48, for the price of an IP address (RIPE-690, section 4.2). So a client
+# that rotates through those reaches a limit hardly later than one IP address would. When one
+# household has used up its own limit, only a quarter of it is left to the rest of the /48.
 WIDER = {56: 1.0, 48: 1.25}
 
 
 class Limit(NamedTuple):
-    """At most so many in a period, for one subject: one account in one network, say."""
+    """The maximum in a period for one subject, such as one account in one network."""
 
     key: str
     name: str
@@ -29,30 +28,28 @@ class Limit(NamedTuple):
 
 
 def limit(name: str, *subject: str) -> Limit:
-    """Return the limit of that setting for the subject.
-
-    The key is a digest, so that the table of counters names nobody who has no account.
-    """
+    """Return the limit of the setting ``name`` for the subject."""
     maximum, period = getattr(settings, name)
     return Limit(key(name, *subject), name, maximum, period, subject)
 
 
 def key(*texts: str) -> str:
+    # A digest: the table of counters must not hold email addresses of people without an account.
     text = "\0".join(texts)
     return hmac.new(settings.SECRET_KEY.encode(), text.encode(), sha256).hexdigest()
 
 
 def hourly(name: str, network: str) -> Limit:
-    """Return the limit of what happens once an hour in a network, an IPv6 one as wide as any."""
+    """Return a limit of once an hour for a network, in IPv6 for the widest one around it."""
     if ":" in network:
         network = str(ip_network(network).supernet(new_prefix=min(WIDER)))
     return Limit(key(name, network), name, 1, timedelta(hours=1), (network,))
 
 
 def network_limits(name: str, network: str) -> list[Limit]:
-    """Return the limits of that setting for a network, and for the IPv6 ones that it is a part of.
+    """Return the limits of the setting for a network and for the wider IPv6 ones around it.
 
-    It is an IPv4 address, an IPv6 /64, or empty where the address is not known.
+    The network is an IPv4 address, an IPv6 /64, or "" for an unknown IP address.
     """
     own = limit(name, network)
     if ":" not in network:

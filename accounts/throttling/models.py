@@ -1,4 +1,4 @@
-"""Counters that hold on every node and survive a restart: one row each, in the database."""
+"""Counters in the database: shared by every node, and kept over a restart."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from accounts.throttling.limits import Limit
 
-# The one statement that counts, for every limit at once: a row begins a window, goes on in one, or,
-# full, stays as it is. The rows are locked in the order of the values.
+# One statement counts against every limit. A row without a current window starts one, a row below
+# its maximum is incremented, and a full row stays as it is. The rows are locked in the order of
+# the values.
 TAKE = """
     INSERT INTO counters (key, count, resets_at, reported)
     VALUES {rows}
@@ -24,8 +25,8 @@ TAKE = """
     RETURNING count
 """
 
-# An insert as well, since an update of several rows locks them in any order, and two that return
-# attempts could wait for each other. A row that was purged comes back empty, its window over.
+# This is an insert too: an update of several rows locks them in any order, so two of them could
+# wait for each other. A row that was purged is inserted empty, with its window over.
 GIVE_BACK = """
     INSERT INTO counters (key, count, resets_at, reported)
     VALUES {rows}
@@ -39,11 +40,9 @@ class CounterQuerySet(models.QuerySet["Counter"]):
         return self.filter(resets_at__lte=timezone.now())
 
     def take(self, limits: Sequence[Limit]) -> bool:
-        """Count one more against each limit that is not reached; return whether that was all.
-
-        However many requests and nodes take at once, exactly ``maximum`` succeed: each waits for
-        the row's lock.
-        """
+        """Count once against each limit that is not reached; return whether none was reached."""
+        # Each statement waits for the row's lock, so exactly ``maximum`` of them succeed, however
+        # many requests and nodes count at once.
         now = timezone.now()
         rows = [(limit.key, 1, now + limit.period) for limit in limits]
         maxima = {f"maximum{n}": limit.maximum for n, limit in enumerate(limits)}
@@ -53,11 +52,11 @@ class CounterQuerySet(models.QuerySet["Counter"]):
             return len(cursor.fetchall()) == len(limits)
 
     def mark_reported(self, key: str) -> bool:
-        """Mark that an event tells of this window; return False if it was marked before."""
+        """Mark the window as recorded in an event; return False if it was marked before."""
         return self.filter(key=key, reported=False).update(reported=True) == 1
 
     def give_back(self, *keys: str) -> None:
-        """Count one less against each, if the window goes on."""
+        """Decrement each counter whose window is not over."""
         now = timezone.now()
         with connection.cursor() as cursor:
             write(cursor, GIVE_BACK, [(key, 0, now) for key in keys], now)
@@ -66,7 +65,7 @@ class CounterQuerySet(models.QuerySet["Counter"]):
 def write(
     cursor: Any, sql: str, rows: Sequence[tuple[str, int, datetime]], now: datetime, **values: int
 ) -> None:
-    """Execute the statement, with its rows: a key, a count, and when the window ends."""
+    """Execute the statement with its rows: a key, a count and the end of the window each."""
     adapt = connection.ops.adapt_datetimefield_value
     named: dict[str, Any] = {**values, "now": adapt(now), "unreported": False}
     for n, (key, count, resets_at) in enumerate(rows):
@@ -76,14 +75,12 @@ def write(
 
 
 class Counter(models.Model):
-    """How often something happened since its window began; ``key`` is a digest of what it was.
+    """The attempts since the window of a limit began."""
 
-    ``reported`` says that an attempt was refused in this window, and that it was recorded.
-    """
-
-    key = models.CharField(max_length=64, primary_key=True)
+    key = models.CharField(max_length=64, primary_key=True)  # A digest of the limit's subject.
     count = models.PositiveIntegerField()
     resets_at = models.DateTimeField(db_index=True)
+    # Whether this window has refused an attempt and recorded that.
     reported = models.BooleanField(db_default=False)
 
     objects = CounterQuerySet.as_manager()
