@@ -1,4 +1,4 @@
-"""Index of the admin: its pages are in ``staff``."""
+"""Registers the pages of the admin, which are in ``staff``."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group

@@ -1,4 +1,4 @@
-"""Shared fixtures: a client, a person's data, a signed-in member, a race."""
+"""Shared fixtures: clients, users, server processes, races."""
 
 import http.client
 import json
@@ -32,15 +32,15 @@ from accounts.users.hashers import BcryptSHA256Hasher
 from accounts.users.models import User
 
 PRODUCTION_COST = BcryptSHA256Hasher.rounds
-# A race of many threads is about its rows, so no thread may be refused for waiting too long …
+# A race of many threads tests rows, so no thread may be refused because it waited too long …
 ROOMY_POOL = hashing_pool.HashingPool(threads=4, patience=300)
 
 
-settings.CONNECTIONS = 40  # … or for finding no connection: only servers have few of them.
+settings.CONNECTIONS = 40  # … or because no connection is free: servers have fewer.
 
 
 class DocumentedClient(APIClient):
-    """A client that also holds the schema to its word."""
+    """A client that also checks each response against the schema."""
 
     def request(self, **kwargs: Any) -> Any:
         response = super().request(**kwargs)
@@ -56,13 +56,13 @@ class DocumentedClient(APIClient):
 
 @pytest.fixture(autouse=True)
 def cheap_hasher(monkeypatch):
-    """The real hasher at the lowest cost that bcrypt has."""
+    """Use the real hasher at bcrypt's lowest cost."""
     monkeypatch.setattr(BcryptSHA256Hasher, "rounds", 4)
 
 
 @pytest.fixture(autouse=True)
 def roomy_pool(monkeypatch):
-    """The real pool with a patience that no test exhausts by accident."""
+    """Use the real pool, with a wait that no test exceeds by accident."""
     monkeypatch.setattr(hashing_pool, "pool", ROOMY_POOL)
 
 
@@ -78,7 +78,7 @@ def client():
 
 @pytest.fixture
 def clock():
-    """Stop the clock at noon; a test moves it on."""
+    """Stop the clock at noon; a test may advance it."""
     with time_machine.travel("2026-01-01T12:00Z", tick=False) as clock:
         yield clock
 
@@ -99,7 +99,7 @@ def user(db, test_user_data):
 
 @pytest.fixture
 def sign_in(user, test_user_data):
-    """Sign the user in on one more device: a client with its access token, and its tokens."""
+    """Sign the user in on one more device; return a client with its ``tokens``."""
 
     def sign_in(**headers: str) -> DocumentedClient:
         member: Any = DocumentedClient()
@@ -115,7 +115,6 @@ def sign_in(user, test_user_data):
 
 @pytest.fixture
 def member(sign_in):
-    """A client that is signed in as the user."""
     return sign_in()
 
 
@@ -194,7 +193,7 @@ def race(transactional_db):
 
 def pytest_runtest_setup(item):
     if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
-        pytest.skip("PostgreSQL only: say DATABASE_URL=postgres://… or `make test-postgresql`")
+        pytest.skip("PostgreSQL only: set DATABASE_URL=postgres://… or run `make test-postgresql`")
     if item.get_closest_marker("once") and connection.vendor == "postgresql":
         pytest.skip("The same on SQLite: `make test` runs it")
 
@@ -207,10 +206,7 @@ def postgresql_url(name: str) -> str:
 
 
 class Node:
-    """A server process of its own, on the test's database if its environment names no other.
-
-    ``post`` and ``send`` return status and body.
-    """
+    """A server process, by default on the test's database; ``send`` returns status and body."""
 
     config = "python:lazyrabbit.gunicorn"
 
@@ -281,10 +277,8 @@ def nodes(start_node):
 
 @pytest.fixture
 def deliver(db, monkeypatch):
-    """Send every mail that is due, and return all that were sent.
-
-    The worker closes connections that are old; the test's own is in a transaction.
-    """
+    """Send every mail that is due, and return all that were sent."""
+    # The worker would close the connection of the test, which is in a transaction.
     monkeypatch.setattr(db_worker, "close_old_connections", lambda: None)
 
     def deliver() -> list[Any]:

@@ -1,7 +1,7 @@
-"""Every failure that a client can be told: one class each, raised in flows, rendered in one place.
+"""Every error of the API: flows raise them, and ``lazyrabbit.problems`` renders them.
 
-Failures that could tell two accounts apart share a class. The API says all of them in English;
-the sentences that our own pages show too are marked for translation.
+Errors that could reveal whether an account exists share a class. The API's sentences are English;
+those that our pages show as well are marked for translation.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,10 @@ from rest_framework.exceptions import (
 
 
 class InvalidCredentials(AuthenticationFailed):
-    """The e-mail is unknown or the password is wrong: one error, so it never tells which."""
+    """The email address is unknown or the password is wrong.
+
+    One error for both, so that it never reveals whether an account exists.
+    """
 
     default_detail = "Incorrect email or password"
     default_code = "invalid_credentials"
@@ -33,39 +36,48 @@ class InvalidToken(AuthenticationFailed):
 
 
 class ForgedToken(InvalidToken):
-    """The same answer, for a token that was signed with no key of ours: it is recorded."""
+    """The token is signed with a key that is not ours: the same answer, but it is recorded."""
 
 
 class AccountInactive(PermissionDenied):
-    """The account is deactivated, and the password right: who knows that may know this."""
+    """The account is deactivated or not approved yet, and the password is correct.
+
+    Only a person with the password learns this: others get InvalidCredentials.
+    """
 
     default_detail = "This account is not active; an administrator may have to approve it."
     default_code = "account_inactive"
 
 
 class EmailNotVerified(PermissionDenied):
-    """The address must be verified first, and the password is right."""
+    """The email address must be verified first, and the password is correct."""
 
     default_detail = "Verify your email address first, with the link that we sent you."
     default_code = "email_not_verified"
 
 
 class SignupClosed(PermissionDenied):
-    """Nobody signs up here: ``SIGNUP_MODE`` is ``closed``."""
+    """``SIGNUP_MODE`` is ``closed``: no one can sign up."""
 
     default_detail = "Sign-up is closed."
     default_code = "signup_closed"
 
 
 class ReauthenticationRequired(PermissionDenied):
-    """A sensitive act needs the current password, or, unless of staff, a recent sign-in."""
+    """A sensitive request needs the current password or, except from staff, a recent sign-in.
+
+    A stolen token alone must not be enough.
+    """
 
     default_detail = "Give your current password, or sign in again."
     default_code = "reauthentication_required"
 
 
 class OwnershipRequired(PermissionDenied):
-    """A mail's link or code proves the mailbox, and nothing here proves whose the account is."""
+    """The request proves the mailbox, by the link or code of a mail, but not the account.
+
+    A stranger may have signed up with this email address.
+    """
 
     default_detail = (
         "Show that the account is yours: sign in first, or give its password. If you do not know"
@@ -75,25 +87,28 @@ class OwnershipRequired(PermissionDenied):
 
 
 class StaffCannotBeDeleted(PermissionDenied):
-    """An account of staff is deleted in the admin, by another superuser, and never by the API."""
+    """The API deletes no account of staff: a stolen token must not be enough.
+
+    Another superuser can delete it in the admin.
+    """
 
     default_detail = "An account of staff cannot be deleted here; ask another administrator."
     default_code = "staff_cannot_be_deleted"
 
 
 class TooManyAttempts(Throttled):
-    """A limit is reached; the same for every address, whether it has an account or not."""
+    """A limit is reached. The error is the same whether the email address has an account or not."""
 
     default_detail = _("Too many attempts, try again later.")
     default_code = "too_many_attempts"
 
     def __init__(self, wait: int) -> None:
         super().__init__()
-        self.wait = wait  # Whole seconds, for Retry-After (RFC 9110, section 10.2.3).
+        self.wait = wait  # In whole seconds, for Retry-After (RFC 9110, section 10.2.3).
 
 
 class Overloaded(APIException):
-    """More passwords are waiting to be hashed than can be within ``HASHING_WAIT_SECONDS``."""
+    """More passwords wait for a hash than the node can compute within ``HASHING_WAIT_SECONDS``."""
 
     status_code = 503
     default_detail = _("Too many people are signing in right now, try again later.")
@@ -101,11 +116,11 @@ class Overloaded(APIException):
 
     def __init__(self, wait: int = 1) -> None:
         super().__init__()
-        self.wait = wait  # Whole seconds, sent as Retry-After.
+        self.wait = wait  # In whole seconds, sent as Retry-After.
 
 
 class FieldError(ValidationError):
-    """A member of the request is well-formed and cannot be accepted, and what else is wrong."""
+    """A well-formed member of the request is refused; ``others`` are errors of other members."""
 
     attr: str
 
@@ -114,7 +129,7 @@ class FieldError(ValidationError):
 
 
 class EmailTaken(FieldError):
-    """The address has an account already; also for the loser of a race to sign up."""
+    """The email address already has an account; the loser of a race to sign up gets it too."""
 
     attr = "email"
     default_detail = _("Email already registered")
@@ -122,7 +137,7 @@ class EmailTaken(FieldError):
 
 
 class LinkNotValid(FieldError):
-    """The link of a mail is unknown, used, expired or void: one error, so it never tells which."""
+    """The link of a mail is unknown, used, expired or void: one error, so that it reveals nothing."""
 
     attr = "token"
     default_detail = _("This link is invalid or has expired.")
@@ -130,7 +145,7 @@ class LinkNotValid(FieldError):
 
 
 class CodeIncorrect(FieldError):
-    """The code is wrong, used, expired or void: one error, so it never tells which."""
+    """The code is wrong, used, expired or void: one error, so that it reveals nothing."""
 
     attr = "code"
     default_detail = "This code is incorrect or has expired."
@@ -138,7 +153,7 @@ class CodeIncorrect(FieldError):
 
 
 class PasswordIncorrect(FieldError):
-    """The current password that was given to confirm an act is not the current password."""
+    """The password that should confirm the request is not the current one."""
 
     attr = "current_password"
     default_detail = _("Current password is incorrect")
@@ -146,12 +161,10 @@ class PasswordIncorrect(FieldError):
 
 
 class PasswordRefused(ValidationError):
-    """The new password breaks the policy; one entry in ``errors`` for each rule it breaks.
+    """The new password breaks the policy; ``errors`` has an entry for each broken rule."""
 
-    ``sentences`` are for the schema: what Django's validators and ours say.
-    """
-
-    attr = "password"  # Or as the request names it.
+    attr = "password"  # Or the name of the member in the request.
+    # The messages of Django's validators and of ours, for the schema.
     sentences = {
         "password_too_short": "This password is too short. It must contain at least 8 characters.",
         "password_too_long": "This password is too long. It must contain at most 128 characters.",
@@ -168,7 +181,7 @@ class PasswordRefused(ValidationError):
 class PasswordUnchanged(ValidationError):
     """The new password is the current one."""
 
-    attr = "password"  # Or as the request names it.
+    attr = "password"  # Or the name of the member in the request.
     default_detail = "Choose a password that differs from the current one."
     default_code = "password_unchanged"
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told of the database: mails, sessions, backups, the purge."""
+"""Metrics from the database: mails, sessions, backups, the purge."""
 
 import json
 import math
@@ -19,11 +19,11 @@ from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 
 MINUTE = 60  # In seconds.
-FEW = 100_000  # Up to so many rows are counted; of more, PostgreSQL's own estimate will do.
+FEW = 100_000  # Rows. For more, PostgreSQL's estimate is used: counting reads each of them.
 
 
 class DatabaseCollector(Collector):
-    """Collects what every node reads alike from the database."""
+    """Collects the metrics that are the same on every node."""
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -44,7 +44,7 @@ class DatabaseCollector(Collector):
             counted.add_metric([outcome], getattr(attempts, outcome))
         yield counted
         yield GaugeMetricFamily("sessions_live", "Sessions that have not ended.", live or 0)
-        # Without any it is infinitely long ago, so that the same alert tells.
+        # Infinite without any backup, so that the same alert fires.
         age = seconds_since(backup_at) if backup_at else math.inf
         yield GaugeMetricFamily("backup_age_seconds", "Since the last backup; or +Inf.", age)
         over = seconds_since(over_at) if over_at else 0
@@ -52,7 +52,7 @@ class DatabaseCollector(Collector):
 
 
 def oldest_over_at() -> datetime | None:
-    """Return when the oldest counter was over that the next purge deletes."""
+    """Return the end of the oldest window that a purge would delete; None if there is none."""
     oldest: datetime | None = Counter.objects.over().aggregate(at=Min("resets_at"))["at"]
     return oldest
 
@@ -62,7 +62,7 @@ def seconds_since(instant: datetime) -> float:
 
 
 def sessions_live() -> int:
-    """Return how many sessions are live; of millions an estimate, since to count reads them all."""
+    """Count the live sessions, or estimate their number if there are many."""
     live = Session.objects.live()
     if connection.vendor == "postgresql" and estimate(Session.objects.all()) > FEW:
         return estimate(live)
@@ -70,5 +70,5 @@ def sessions_live() -> int:
 
 
 def estimate(rows: QuerySet[Session]) -> int:
-    """Return how many rows PostgreSQL expects, from the statistics that it keeps."""
+    """Return the number of rows that PostgreSQL expects by its statistics."""
     return int(json.loads(rows.explain(format="json"))[0]["Plan"]["Plan Rows"])

@@ -1,4 +1,4 @@
-"""Index of the models."""
+"""The models of all rooms, for Django."""
 
 from accounts.events.models import Event
 from accounts.links.models import Link

@@ -1,4 +1,4 @@
-"""Every endpoint under /api/v1/; each also with a trailing slash, without a redirect."""
+"""Every endpoint under /api/v1/; each also works with a trailing slash, without a redirect."""
 
 from django.urls import include, path, re_path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""The base classes of the API's views, and how an action is described in the schema."""
+"""The base classes of the API's views, and the decorator that documents an action."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,7 +13,8 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.actors.actor import Actor
 from accounts.errors import InvalidToken
 
-if TYPE_CHECKING:  # Every room may import this module, so at run time it imports none above actors.
+# Every room may import this module, so at run time it imports no room above actors.
+if TYPE_CHECKING:
     from accounts.sessions.models import Session
 
 Method = TypeVar("Method", bound=Callable[..., Response])
@@ -27,10 +28,10 @@ def documented(
     error_attrs: dict[str, str] | None = None,
     **described: Any,
 ) -> Callable[[Method], Method]:
-    """Describe an action as ``extend_schema`` does, with the errors that it may raise.
+    """Describe an action in the schema like ``extend_schema``, and list the errors it may raise.
 
-    Only the schema reads this. ``error_attrs`` says which members the action calls by another
-    name than its errors do. A DELETE that takes a body names its serializer as ``request``.
+    ``error_attrs`` maps the ``attr`` of an error to the name of the member in this action. A
+    DELETE with a body needs its serializer as ``request``.
     """
     extensions = {"x-errors": errors, "x-error-attrs": error_attrs or {}}
     return extend_schema(extensions=extensions, **described)
@@ -38,7 +39,7 @@ def documented(
 
 class JSONViewSet(GenericViewSet[Any]):
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Answer with the allowed methods; what they take is in the schema."""
+        # Only the header Allow: the schema describes the methods.
         return Response(status=204)
 
     @property
@@ -46,20 +47,20 @@ class JSONViewSet(GenericViewSet[Any]):
         return Actor.from_request(self.request)
 
     def validated_data(self) -> dict[str, Any]:
-        """Return the body as the action's serializer reads it. Raises ValidationError."""
+        """Validate the body with the action's serializer. Raises ValidationError."""
         serializer = self.get_serializer(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return cast("dict[str, Any]", serializer.validated_data)
 
 
 class EntranceViewSet(JSONViewSet):
-    """For people who are not signed in: a stale ``Authorization`` header is no reason to refuse."""
+    """For people who are not signed in."""
 
-    authentication_classes = []
+    authentication_classes = []  # A stale ``Authorization`` header must not refuse a request.
     permission_classes = [AllowAny]
 
     def get_authenticate_header(self, request: Request) -> str:
-        # Without an authenticator, REST framework would answer a wrong credential with 403.
+        # Without an authenticator, REST framework would answer a wrong password with 403.
         return "Bearer"
 
 
@@ -67,9 +68,9 @@ class MemberViewSet(JSONViewSet):
     """For people who are signed in."""
 
     permission_classes = [IsAuthenticated]
-    errors = (NotAuthenticated, InvalidToken)  # Of every action, for the schema.
+    errors = (NotAuthenticated, InvalidToken)  # Every action may raise these; for the schema.
 
     @property
     def session(self) -> "Session":
-        """Return the session of the request's access token; its ``user`` is the signed-in user."""
+        """Return the session of the access token; its ``user`` is the signed-in user."""
         return cast("Session", self.request.auth)

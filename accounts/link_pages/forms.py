@@ -1,4 +1,4 @@
-"""What each page asks for, and what it does with that."""
+"""The form of each page, and the flow that it calls."""
 
 from typing import TYPE_CHECKING
 
@@ -21,35 +21,34 @@ if TYPE_CHECKING:
 
 
 def password_field(label: "StrOrPromise", autocomplete: str, **kwargs: object) -> forms.CharField:
-    """Return a field for a password, which is taken exactly as it is typed."""
+    """Return a field for a password, which keeps its spaces."""
     widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
     return forms.CharField(label=label, strip=False, widget=widget, **kwargs)  # type: ignore[arg-type]
 
 
 class PageForm(forms.Form):
-    """A page: its title, its button, and its act, which returns what to say when it is done."""
+    """The title, the button and the action of a page."""
 
     title: "StrOrPromise"
     button: "StrOrPromise"
 
     def act(self, actor: Actor) -> str:
-        """Do what the page is for. Raises what the flow raises."""
+        """Call the flow, raise its errors, and return the sentence to show after its success."""
         raise NotImplementedError
 
 
 class LinkForm(PageForm):
-    """A page that a link in a mail leads to; a script moves the token out of the address."""
+    """The target of a link in a mail; a script moves the token from the URL into the form."""
 
     purpose: Purpose
-    # What can be done about a link that is not good: words, and the page where there is one.
-    way_on: "StrOrPromise"
-    ask: str | None = None
+    remedy: "StrOrPromise"  # Shown with an invalid link.
+    ask: str | None = None  # The page to request a new link, if there is one.
 
     token = forms.CharField(max_length=100, widget=forms.HiddenInput({"autocomplete": "off"}))
 
     @cached_property
     def link(self) -> Link | None:
-        """The link whose token was sent, if it is good: looking uses nothing up."""
+        """Return the valid link of the sent token, without using it up; or None."""
         if not self.is_bound:
             return None
         try:
@@ -58,15 +57,15 @@ class LinkForm(PageForm):
             return None
 
     def already(self) -> str | None:
-        """Return what to say of a link that has done its work before."""
+        """Return the sentence to show for a link that was used before, if it has one."""
         return None
 
     def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
-        """Return which addresses are at stake, each with its label."""
+        """Return the email addresses of the link, each with its label."""
         return [(_("Account"), link.email)]
 
     def username(self, link: Link) -> str | None:
-        """Return under which name a password manager keeps the password of this page."""
+        """Return the user name under which a password manager stores this page's password."""
         return link.email
 
 
@@ -74,7 +73,7 @@ class ResetForm(LinkForm):
     purpose = Purpose.RESET
     title = _("Set a new password")
     button = _("Set the password")
-    way_on = _("A link to set a password works once, for 60 minutes.")
+    remedy = _("A link to set a password works once, for 60 minutes.")
     ask = "forgot-password"
     password = password_field(
         _("New password"), "new-password", help_text=_("8 to 128 characters.")
@@ -88,7 +87,7 @@ class ResetForm(LinkForm):
 class VerifyForm(LinkForm):
     purpose = Purpose.VERIFY
     title = _("Confirm your email address")
-    way_on = _("A link to confirm an address works for 24 hours, and only the newest one does.")
+    remedy = _("A link to confirm an address works for 24 hours, and only the newest one does.")
     ask = "resend-verification"
     button = _("It was me: confirm the address")
     # Another button of the same form; its name is the field that it sets.
@@ -115,15 +114,16 @@ class VerifyForm(LinkForm):
 
     def already(self) -> str | None:
         if Link.objects.has_verified(self.data.get("token", "")):
-            return self.says(email_addresses.Outcome.REPEATED)
+            return self.sentence(email_addresses.Outcome.REPEATED)
         return None
 
     def act(self, actor: Actor) -> str:
         token, password = (self.cleaned_data[name] for name in ("token", "current_password"))
         proof = email_addresses.MailboxProof(token=token, account=Proof(password))
-        return self.says(email_addresses.verify_email(proof, actor, start_over=self.starts_over()))
+        outcome = email_addresses.verify_email(proof, actor, start_over=self.starts_over())
+        return self.sentence(outcome)
 
-    def says(self, outcome: email_addresses.Outcome) -> str:
+    def sentence(self, outcome: email_addresses.Outcome) -> str:
         return {
             email_addresses.Outcome.DONE: gettext("Your address is confirmed."),
             email_addresses.Outcome.ACCESS_RESET: gettext(
@@ -137,7 +137,7 @@ class ConfirmChangeForm(LinkForm):
     purpose = Purpose.CHANGE
     title = _("Confirm your new email address")
     button = _("Confirm the address")
-    way_on = _(
+    remedy = _(
         "A link to confirm a new address works once, for 24 hours. For another one, change your"
         " address again where you are signed in."
     )
@@ -147,7 +147,7 @@ class ConfirmChangeForm(LinkForm):
         help_text=_("It shows that the account that gets this address is yours."),
     )
 
-    # The new address may be mistyped, and its reader a stranger: the present one is only hinted at.
+    # The new email address may be mistyped, and its reader a stranger: hide most of the old one.
     def about(self, link: Link) -> "list[tuple[StrOrPromise, str]]":
         return [(_("New address"), link.email), (_("Present address"), hint(link.user.email))]
 
@@ -166,7 +166,7 @@ class UndoChangeForm(LinkForm):
     purpose = Purpose.UNDO
     title = _("Take your account back")
     button = _("Bring my address back")
-    way_on = _(
+    remedy = _(
         "A link to take an address back works once, for 7 days. If you have used it, look in your"
         " mail for the link to set a new password; if not, write to the team that runs this"
         " service."
@@ -216,7 +216,7 @@ class ResendForm(ForgotForm):
 
 
 def hint(email: str) -> str:
-    """Return so much of an address as its owner recognizes."""
+    """Return enough of an email address for its owner to recognize it."""
     local, _at, domain = email.partition("@")
     return f"{local[0]}•••@{domain}"
 

@@ -16,12 +16,10 @@ from accounts.link_pages.forms import FORMS, LinkForm, PageForm
 
 
 class PageView(FormView[PageForm]):
-    """One page for each kind of link, in the language that the person likes best.
+    """A page for each kind of link, in the person's preferred language."""
 
-    A link is opened first, which shows whose account it is about and does nothing: programs that
-    look at mail open every link, and some run scripts. The form that comes then acts.
-    """
-
+    # Opening a link only shows its account and changes nothing, because programs that scan mail
+    # open every link, and some run scripts. The form on the opened page makes the change.
     template_name = "link_pages/page.html"
     http_method_names = ["get", "head", "post"]
 
@@ -52,13 +50,13 @@ class PageView(FormView[PageForm]):
         return self.form_valid(form) if form.is_valid() else self.form_invalid(form)
 
     def open(self, form: LinkForm) -> HttpResponse:
-        """Show the form that acts, not filled in, with what the link is about."""
+        """Show the empty form, with the account of the link."""
         fresh = type(form)(initial={"token": form.data["token"]}, label_suffix="")
         fresh.link = form.link
         return self.show(fresh)
 
     def refuse(self, form: LinkForm) -> HttpResponse:
-        """Say that a link is not good, or that its work is done."""
+        """Show that the link is invalid, or that it was used before."""
         form.link = None
         if done := form.already():
             return self.show(form, done=done)
@@ -82,7 +80,7 @@ class PageView(FormView[PageForm]):
             return self.form_invalid(form)
 
     def form_invalid(self, form: PageForm, status: int = 400) -> HttpResponse:
-        """Show the mistakes, and lead to the first field that has one."""
+        """Show the errors, and focus the first field that has one."""
         for name in form.fields:
             if name in form.errors:
                 form.fields[name].widget.attrs["autofocus"] = True
@@ -90,7 +88,6 @@ class PageView(FormView[PageForm]):
         return self.show(form, status)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add which addresses a good link is about."""
         context = super().get_context_data(site_name=settings.SITE_NAME, **kwargs)
         form = context["form"]
         if isinstance(form, LinkForm):
@@ -101,7 +98,7 @@ class PageView(FormView[PageForm]):
 
 
 def explain(form: PageForm, error: APIException) -> None:
-    """Put the error's sentences beside their fields, or above all of them."""
+    """Add each sentence of the error to its field, or to the form if it has no such field."""
     details: Any = error.detail
     for attr, sentences in details.items():
         for sentence in sentences:

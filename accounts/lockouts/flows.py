@@ -16,7 +16,8 @@ from accounts.users.models import User
 # The two daily counters of wrong passwords: failed sign-ins must not block confirmations, nor the
 # other way round.
 SIGNINS, CONFIRMATIONS = "sign-ins", "confirmations"
-STRANGE = "networks where the account never had a session"  # One subject for all of these.
+# One subject for all of these.
+UNKNOWN_NETWORKS = "networks where the account never had a session"
 
 
 def signin_limits(email: str, network: str) -> list[Limit]:
@@ -30,22 +31,22 @@ def signin_limits(email: str, network: str) -> list[Limit]:
         return [around[0], own, daily_limit(SIGNINS, email, network)]
     shared = limit("SIGNIN_RATE_ACCOUNT", email)
     # The IPv6 networks around this one: a spray may come from all of a /48.
-    return [*around, own, shared, daily_limit(SIGNINS, email, STRANGE)]
+    return [*around, own, shared, daily_limit(SIGNINS, email, UNKNOWN_NETWORKS)]
 
 
 def confirmation_limits(user: User, network: str) -> list[Limit]:
     """Return the limits that a wrong password in a sensitive request counts against."""
     is_known = user.sessions.filter(network=network).exists()
-    place = network if is_known else STRANGE
+    network = network if is_known else UNKNOWN_NETWORKS
     return [
         limit("REAUTHENTICATION_RATE_ACCOUNT", user.email),
-        daily_limit(CONFIRMATIONS, user.email, place),
+        daily_limit(CONFIRMATIONS, user.email, network),
     ]
 
 
-def daily_limit(door: str, email: str, network: str) -> Limit:
+def daily_limit(kind: str, email: str, network: str) -> Limit:
     """Return the limit of an account's wrong passwords in a day (NIST SP 800-63B, 3.2.2)."""
-    return limit("PASSWORD_RATE_ACCOUNT", door, email, network)
+    return limit("PASSWORD_RATE_ACCOUNT", kind, email, network)
 
 
 def networks(user: User) -> set[str]:
@@ -72,9 +73,11 @@ def all_confirmation_limits(user: User) -> list[Limit]:
     return [here, *daily_limits(CONFIRMATIONS, user)]
 
 
-def daily_limits(door: str, user: User) -> list[Limit]:
-    places = {STRANGE, *known_networks(user)}
-    return [daily_limit(door, user.email, place) for place in places]
+def daily_limits(kind: str, user: User) -> list[Limit]:
+    return [
+        daily_limit(kind, user.email, network)
+        for network in (UNKNOWN_NETWORKS, *known_networks(user))
+    ]
 
 
 def signin_blocks(user: User) -> list[throttling.Tally]:

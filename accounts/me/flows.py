@@ -25,9 +25,9 @@ def update(
     password: str | None = None,
     proof: Proof = NOTHING,
 ) -> User:
-    """Change the name (``...`` leaves it), the password, both or neither; return the user.
+    """Change the name (``...`` keeps it), the password, both or neither; return the user.
 
-    Raises what ``passwords.prepare`` and ``passwords.replace`` raise, and TooManyAttempts.
+    Raises TooManyAttempts, and the errors of ``passwords.prepare`` and ``passwords.replace``.
     """
     password_hash = None
     if full_name is not ...:
@@ -37,8 +37,8 @@ def update(
         password_hash = passwords.prepare(session, password, proof, "password", actor)
     elif proof.is_given:
         reauthentication.require(session, proof, actor)
-    # Only the columns that change are written, to a row that is still there: the user that was
-    # read for this request may have been changed or deleted since.
+    # Write only the changed columns, and only to an existing row: since this request read the user,
+    # another may have changed or deleted them.
     users = User.objects.filter(pk=session.user_id)
     with transaction.atomic():
         if password_hash:
@@ -57,12 +57,12 @@ def update(
 def delete(session: Session, actor: Actor, proof: Proof = NOTHING) -> None:
     """Delete the account and everything it owns.
 
-    Raises StaffCannotBeDeleted, and what ``reauthentication.require`` and ``lock_user`` raise.
+    Raises StaffCannotBeDeleted, and the errors of ``reauthentication``.
     """
     refuse_staff(session.user)
     reauthentication.require(session, proof, actor)
     with transaction.atomic():
-        # Behind the lock no sign-in starts a session, and no member of staff makes them staff.
+        # The lock keeps a sign-in from starting a session, and staff from making the user staff.
         for user in User.objects.filter(pk=session.user_id).select_for_update():
             refuse_staff(user)
         user = reauthentication.lock_user(session)
@@ -72,6 +72,6 @@ def delete(session: Session, actor: Actor, proof: Proof = NOTHING) -> None:
 
 
 def refuse_staff(user: User) -> None:
-    # A stolen token must not delete the people who look after the others.
+    # A stolen token must not be able to delete an account of staff.
     if user.is_privileged:
         raise StaffCannotBeDeleted

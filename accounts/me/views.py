@@ -51,8 +51,8 @@ class MeViewSet(MemberViewSet):
     def partial_update(self, request: Request) -> Response:
         """Change my name or my password.
 
-        A new password ends my other sessions at once; this one stays. Every other member of the
-        body is ignored.
+        A new password ends my other sessions at once; this one stays. Other members of the body
+        are ignored.
         """
         data = self.validated_data()
         user = flows.update(
@@ -78,7 +78,7 @@ class MeViewSet(MemberViewSet):
     def destroy(self, request: Request) -> Response:
         """Delete my account and everything it owns.
 
-        An account of staff is deleted in the admin only.
+        An account of staff can only be deleted in the admin.
         """
         data = self.validated_data()
         flows.delete(

@@ -1,4 +1,4 @@
-"""What can be done with the users that are ticked in the list."""
+"""Actions on the selected users of the list."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

@@ -1,4 +1,4 @@
-"""What all pages of the admin have in common."""
+"""The base classes of the admin's pages."""
 
 from typing import Any, ClassVar
 
@@ -17,33 +17,28 @@ MAX_DIGITS = 18  # Digits of the largest user id: it is below 2**63.
 
 
 class AuditedAdmin(admin.ModelAdmin):
-    """Base class of our pages: writes to the audit log instead of Django's, and stays fast.
-
-    A bad query is answered with 400. For lists of any length see ``lists``.
-    """
+    """Uses the audit log instead of Django's, and answers a bad query with 400."""
 
     # Django's log would keep the email address of a deleted user.
 
-    paginator = FirstPages
+    paginator = FirstPages  # The lists stay fast at any length: see ``lists``.
     sortable_by: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # Each would count all of the table.
+    show_facets = admin.ShowFacets.NEVER  # Each would count the whole table.
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return IndexedList
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Order by time what is filtered by time, so that one index serves both.
-
-        In the order of the keys, a quiet day would be looked for until the first row of all.
-        """
+        """Order a list by time if it is filtered by time, so that one index serves both."""
+        # Ordered by key, the search for a day with few rows could read the whole table.
         filtered = {parameter.partition("__")[0] for parameter in request.GET}
         if "created_at" in filtered.intersection(self.list_filter):
             return ("-created_at",)
         return super().get_ordering(request)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Any:
-        """Act on everything that is listed only where the pages hold everything."""
+        """Refuse to act on a whole list that has more rows than its pages show."""
         if request.POST.get("select_across") == "1":
             count = self.get_paginator(request, queryset, self.list_per_page).count
             if isinstance(count, AtLeast):
@@ -70,7 +65,7 @@ class AuditedAdmin(admin.ModelAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """Name what is stored: the form writes what was typed into its object, refused or not."""
+        """Title the page by the stored object: even a refused form has changed its own object."""
         if obj and request.method == "POST":
             obj = self.model._default_manager.filter(pk=obj.pk).first() or obj
             context |= {"original": obj, "subtitle": str(obj)}
@@ -79,12 +74,12 @@ class AuditedAdmin(admin.ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
-        """Lead to the events of the user, or, on any other page, to all of them."""
+        """Redirect to the events of the user, or, from any other page, to all events."""
         query = f"?q={object_id}" if self.model is get_user_model() else ""
         return HttpResponseRedirect(reverse(EVENT_LIST) + query)
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Allow what the page's own filters ask; a regular expression, say, is none of it."""
+        """Allow only the lookups of the page's own filters: no regular expression, for example."""
         field, _, operator = lookup.partition("__")
         filters: Any = getattr(self, "list_filter", ())
         filtered = {getattr(one, "parameter_name", one) for one in filters}
@@ -104,7 +99,7 @@ class AuditedAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(AuditedAdmin):
-    """A page that is read-only for everyone, whatever their permissions."""
+    """A page that no one can change, whatever their permissions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

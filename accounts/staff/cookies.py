@@ -1,4 +1,4 @@
-"""The admin's own sessions, which a cookie names."""
+"""The store of the admin's sessions, which a cookie identifies."""
 
 from datetime import timedelta
 
@@ -9,12 +9,10 @@ from django.utils import timezone
 
 
 class SessionStore(db.SessionStore):
-    """Django's, except that a session ends ``SESSION_COOKIE_AGE`` after the sign-in, used or not.
-
-    With Django's own, each message that a page shows would put the end off.
-    """
+    """Ends each session ``SESSION_COOKIE_AGE`` after its sign-in, whether it is used or not."""
 
     def save(self, must_create: bool = False) -> None:
+        # In Django's store, each message that a page shows would postpone the end.
         if not must_create and SESSION_KEY in self and "_session_expiry" not in self:
             self.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
         super().save(must_create)

@@ -17,44 +17,43 @@ from accounts.staff.lists import LONGEST_SEARCH, first_keys
 
 
 class EventAdmin(ReadOnlyAdmin):
-    """Everything that happened, to read and to search."""
+    """Events, to read and to search."""
 
-    list_display = ("created_at", "name", "who", "staff", "ip_address", "details_in_short")
+    list_display = ("created_at", "name", "user_link", "staff", "ip_address", "details_as_text")
     list_filter = ("name", "created_at")
     list_select_related = ("user", "staff")
     search_fields = ("user",)  # Shows the box; see ``get_search_results``.
     search_help_text = (
-        "The e-mail or the number of a user or of staff, or an IP address, in full. Of a person, "
-        f"the newest {LONGEST_SEARCH} are found."
+        "The email address or the number of a user or of staff, or an IP address, in full. "
+        f"A search for a person finds the newest {LONGEST_SEARCH} events."
     )
     ordering = ("-id",)
     fields = readonly_fields = (
         "created_at",
         "name",
-        "who",
+        "user_link",
         "staff",
         "session_id",
         "ip_address",
         "device",
         "user_agent",
         "request_id",
-        "details_in_short",
+        "details_as_text",
     )
 
-    @admin.display(description="user", empty_value="nobody known")
-    def who(self, event: Event) -> str | None:
-        """Link to the user; of somebody deleted there is only the number."""
-        if event.user is None:
+    @admin.display(description="user", empty_value="unknown")
+    def user_link(self, event: Event) -> str | None:
+        if event.user is None:  # Of a deleted user only the number is left.
             return f"{event.user_id} (deleted)" if event.user_id else None
         page = reverse("admin:accounts_user_change", args=[event.user_id])
         return format_html('<a href="{}">{}</a>', page, event.user)
 
     @admin.display(description="details")
-    def details_in_short(self, event: Event) -> str:
+    def details_as_text(self, event: Event) -> str:
         return ", ".join(f"{key}: {json.dumps(value)}" for key, value in event.details.items())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        """Keep from other staff where superusers are, and what they do with their own accounts."""
+        """Hide from other staff the IP addresses of superusers and the events of their accounts."""
         events: QuerySet[Event] = super().get_queryset(request)
         if getattr(request.user, "is_superuser", False):
             return events
@@ -65,7 +64,7 @@ class EventAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
     ) -> tuple[QuerySet[Event], bool]:
-        """Find by what an index knows, so that a search is fast in a log of any size."""
+        """Search only indexed columns, so that a search is fast in a log of any size."""
         term = search_term.strip()
         if address := ip_addresses.parse(term):
             return queryset.filter(ip_address=str(address)), False
@@ -79,7 +78,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 def of_people(events: QuerySet[Event], users: list[int]) -> QuerySet[Event]:
-    """Select the newest events that were about these users or done by them."""
+    """Select the newest events of these users' accounts, and of their actions as staff."""
     newest = events.order_by("-id")
     return events.filter(
         pk__in=first_keys(newest.filter(user__in=users), newest.filter(staff__in=users))

@@ -1,4 +1,4 @@
-"""Let people in and keep them out."""
+"""Activate and deactivate accounts."""
 
 from collections.abc import Iterable
 
@@ -13,23 +13,23 @@ from accounts.users.models import User
 
 
 def activate(users: list[int], actor: Actor) -> list[int]:
-    """Activate those of the users that are not active, and return their ids."""
+    """Activate the users that are inactive, and return their ids."""
     return set_active(users, True, actor)
 
 
 @transaction.atomic
 def deactivate(users: list[int], actor: Actor) -> list[int]:
     """Deactivate users and end all their access; return the ids of those that were active."""
-    # The users first: a sign-in at the same time then fails, or its session is ended here.
+    # Deactivate first: a simultaneous sign-in then fails, or the next line ends its session.
     deactivated = set_active(users, False, actor)
     end_all_access(User.objects.filter(pk__in=users))
     return deactivated
 
 
 def end_all_access(users: Iterable[User]) -> None:
-    """End sessions, those of the admin too, and void every link, those that undo a change too.
+    """End all sessions, also of the admin, and delete all links, also those that undo a change.
 
-    Nothing of it works again when the users are activated again.
+    None of them works again after the users are activated again.
     """
     ids = [user.pk for user in users]
     sessions.revoke_access(*users)

@@ -17,7 +17,7 @@ from accounts.staff.permissions import is_superuser
 
 
 class GroupAdmin(AuditedAdmin, DjangoGroupAdmin):
-    """Groups give privileges, so they are for superusers."""
+    """Lets only superusers change groups, because groups give privileges."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)

@@ -1,4 +1,4 @@
-"""Lists of the admin that stay fast however long their table is."""
+"""Lists of the admin that stay fast for a table of any size."""
 
 from typing import Any, cast
 
@@ -8,19 +8,19 @@ from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy
 from django.utils.functional import cached_property
 
-LONGEST_LIST = 10_000  # Rows that can be reached page by page: a hundred pages.
-LONGEST_SEARCH = 1000  # Rows that one index is asked for by a search.
+LONGEST_LIST = 10_000  # Rows on the pages of a list: a hundred pages.
+LONGEST_SEARCH = 1000  # Rows that a search reads from one index.
 
 
 class AtLeast(int):
-    """A number of rows that may be more."""
+    """A count of rows that was cut off at this number."""
 
     def __str__(self) -> str:
         return f"{int(self)}+"
 
 
 class FirstPages(Paginator):
-    """The pages of the first rows of a list: nothing beyond them is counted or skipped."""
+    """Paginates the first rows of a list, and neither counts nor skips any row after them."""
 
     @cached_property
     def count(self) -> int:
@@ -30,7 +30,7 @@ class FirstPages(Paginator):
 
 
 class IndexedList(ChangeList):
-    """A list that is sorted only by what has an index, whatever its address asks for."""
+    """A list that sorts only by columns with an index, whatever the URL requests."""
 
     def get_ordering_field(self, field_name: Any) -> Any:
         is_indexed = field_name in (self.sortable_by or ())
@@ -38,18 +38,17 @@ class IndexedList(ChangeList):
 
 
 class PatternOrder(OrderBy):
-    """The order of an index on patterns, which PostgreSQL keeps apart from that of a language."""
+    """Orders by bytes like an index for patterns, and not by the rules of a language."""
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        # Django looks for a direction, which PostgreSQL does not allow beside an operator.
+        # Django expects the direction in the template, but PostgreSQL does not allow it after an
+        # operator: so it is in a comment.
         template = "%(expression)s USING ~<~ /* %(ordering)s */"
         return self.as_sql(compiler, connection, template=template)
 
 
 def first_keys(*searches: QuerySet[Any]) -> list[Any]:
-    """Return the keys of the first rows of each search.
-
-    Each is to be ordered by the index that finds it. Were they joined by OR, or in the list's own
-    order, PostgreSQL might walk all of the table in that order until it met enough of them.
-    """
+    """Return the keys of the first rows of each search, in the order of the index that it uses."""
+    # Joined by OR, or in the list's own order, PostgreSQL might read the whole table in that order
+    # until it finds enough rows.
     return [key for rows in searches for key in rows.values_list("pk", flat=True)[:LONGEST_SEARCH]]

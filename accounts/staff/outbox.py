@@ -1,4 +1,4 @@
-"""The queue of mails in the admin, to look at."""
+"""The queue of mails in the admin, read-only."""
 
 from typing import Any
 
@@ -27,23 +27,23 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class MailAdmin(ReadOnlyAdmin):
-    """What waits and why, what was sent, and what could not be; no task holds a secret."""
+    """Mails that wait, were sent or have failed, each with the reason; no task holds a secret."""
 
-    list_display = ("enqueued_at", "kind", "of_user", "how_it_is")
+    list_display = ("enqueued_at", "kind", "user_link", "state_as_text")
     list_filter = (StateFilter, "enqueued_at")
     ordering = ("-enqueued_at",)
     fields = readonly_fields = (
         "enqueued_at",
         "kind",
-        "of_user",
-        "how_it_is",
+        "user_link",
+        "state_as_text",
         "attempts",
         "started_at",
         "finished_at",
     )
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Ask for the links of all mails of the page at once."""
+        """Fetch the links of all mails of the page in one query."""
         page = super().get_changelist_instance(request)
         page.result_list = mails = list(page.result_list)
         links = Link.objects.in_bulk({mail.link_id for mail in mails if mail.link_id})
@@ -56,19 +56,19 @@ class MailAdmin(ReadOnlyAdmin):
         return mail.kind
 
     @admin.display(description="user", empty_value="")
-    def of_user(self, mail: Mail) -> str | None:
-        """Lead to the user, and say no address: who looks at mails may not see the users."""
+    def user_link(self, mail: Mail) -> str | None:
+        # Without the email address: staff who may see mails may not be allowed to see users.
         if mail.user_id is None:
             return None
         page = reverse("admin:accounts_user_change", args=[mail.user_id])
         return format_html('<a href="{}">{}</a>', page, mail.user_id)
 
     @admin.display(description="state")
-    def how_it_is(self, mail: Mail) -> str:
-        said, attempts = State(mail.state).label.capitalize(), mail.attempts
+    def state_as_text(self, mail: Mail) -> str:
+        text, attempts = State(mail.state).label.capitalize(), mail.attempts
         if mail.state == State.DELAYED:
-            said += f" at {mail.run_after:%H:%M:%S} UTC"
+            text += f" at {mail.run_after:%H:%M:%S} UTC"
         if mail.state not in (State.DELAYED, State.FAILED):
-            return said
-        said += f", after {attempts} attempt{'' if attempts == 1 else 's'}"
-        return f"{said}: {mail.last_error}" if mail.last_error else said
+            return text
+        text += f", after {attempts} attempt{'' if attempts == 1 else 's'}"
+        return f"{text}: {mail.last_error}" if mail.last_error else text

@@ -1,4 +1,4 @@
-"""How staff set passwords: somebody's, and their own."""
+"""The forms with which staff set the password of a user, or their own."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from accounts.users.models import User
 
 
 class SetPasswordForm(AdminPasswordChangeForm):
-    """Django's form, except that it writes the password alone and ends the user's sessions."""
+    """Django's form, but it writes only the password, and ends the user's sessions."""
 
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,7 +30,7 @@ class SetPasswordForm(AdminPasswordChangeForm):
 
 
 class OwnPasswordForm(DjangoOwnPasswordForm):
-    """The same for one's own password."""
+    """The same for one's own password, which requires the old one."""
 
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

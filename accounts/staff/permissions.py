@@ -1,4 +1,4 @@
-"""What a member of staff may do to which users."""
+"""The permissions of a member of staff on a user."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ def is_superuser(request: HttpRequest) -> bool:
 
 
 def may_change(request: HttpRequest, user: User | None) -> bool:
-    """Return whether the change gives nobody more rights: only superusers change other staff."""
+    """Return whether the user may be changed: other staff only by superusers."""
+    # Otherwise staff could gain the rights of others.
     if user is None or is_superuser(request):
         return True
     return not user.is_superuser and (not user.is_staff or user.pk == request.user.pk)
@@ -25,5 +26,5 @@ def may_see_sessions(request: HttpRequest, user: User | None) -> bool:
 
 
 def changeable(page: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]) -> list[Any]:
-    """Return the ids of those users that this member of staff may change."""
+    """Return the ids of the users that this member of staff may change."""
     return [user.pk for user in users if page.has_change_permission(request, user)]

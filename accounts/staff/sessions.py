@@ -16,11 +16,11 @@ from accounts.sessions import flows
 from accounts.sessions.models import Session, SessionQuerySet
 from accounts.staff.permissions import may_see_sessions
 
-SHOWN = 50  # Sessions on the page of a user, who may have thousands.
+SHOWN = 50  # Sessions on the page of a user; a user may have thousands.
 
 
 class EndSessionForm(forms.ModelForm):
-    """A session to look at, with a box to end it."""
+    """A read-only session with a checkbox to end it."""
 
     end = forms.BooleanField(required=False, label="End")
 
@@ -42,7 +42,7 @@ class EndSessionForm(forms.ModelForm):
 
 
 class NewestFormSet(forms.BaseInlineFormSet):
-    """The sessions used last, each of which posts hidden fields; or those that a form names."""
+    """The sessions that were used last, or those that a posted form names."""
 
     @cached_property
     def chosen(self) -> QuerySet[Session]:
@@ -53,7 +53,7 @@ class NewestFormSet(forms.BaseInlineFormSet):
         return self.chosen
 
     def posted(self) -> list[UUID]:
-        """Return the keys in the form; what is none is told by the field that holds it."""
+        """Return the valid keys in the form; the field of an invalid one reports it."""
         keys = []
         for number in range(self.total_form_count()):
             with suppress(ValidationError):
@@ -63,7 +63,7 @@ class NewestFormSet(forms.BaseInlineFormSet):
 
 
 class SessionInline(admin.TabularInline):
-    """The live sessions; staff who may change the user may end them."""
+    """The live sessions; staff with the permission to change the user may end them."""
 
     model = Session
     form = EndSessionForm
@@ -83,19 +83,19 @@ class SessionInline(admin.TabularInline):
     verbose_name_plural = "signed in on"
 
     def get_queryset(self, request: HttpRequest) -> SessionQuerySet:
-        """Return the live ones to look at; a form may name one that ended in the meantime."""
+        """Return the live ones to show; a posted form may name one that ended meanwhile."""
         sessions: SessionQuerySet = super().get_queryset(request)  # type: ignore[assignment]
         return sessions if request.method == "POST" else sessions.live()
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        """Tell the form, whose class is made for each request, who uses it."""
-        self.say_how_many(obj.sessions.live().count())
+        self.set_heading(obj.sessions.live().count())
+        # Django makes this inline and the class of its form anew for each request.
         formset = super().get_formset(request, obj, **kwargs)
         formset.form.actor = Actor.staff(request)  # type: ignore[attr-defined]
         return formset
 
-    def say_how_many(self, live: int) -> None:
-        """Say in the heading, which is made for each request too, what is not shown."""
+    def set_heading(self, live: int) -> None:
+        """Add the number of live sessions to the heading if not all are shown."""
         if live > SHOWN:
             self.verbose_name_plural = (
                 f"signed in on (the {SHOWN} used last of {live};"
@@ -109,7 +109,7 @@ class SessionInline(admin.TabularInline):
         return request.user.has_perm("accounts.change_user") and may_see_sessions(request, obj)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the sessions are shown: they are a part of the user's page."""
+        # No permission of its own: the sessions are a part of the user's page.
         return may_see_sessions(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

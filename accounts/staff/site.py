@@ -1,4 +1,4 @@
-"""How staff come into the admin: through the same door as everybody else."""
+"""The site of the admin; staff sign in to it with the checks and limits of the API."""
 
 from functools import partial
 from http import HTTPStatus
@@ -25,7 +25,7 @@ from accounts.users.models import User
 
 class SigninForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
-        """Look at the credentials under the same limits as the API. Raises TooManyAttempts."""
+        """Check the credentials under the same limits as the API. Raises TooManyAttempts."""
         email, password = (self.cleaned_data.get(name) for name in ("username", "password"))
         if email and password:
             try:
@@ -46,11 +46,11 @@ class AdminSite(admin.AdminSite):
     login_form = SigninForm
 
     def get_urls(self) -> list[Any]:
-        """Leave out "view on site": nothing here has a page of its own elsewhere."""
+        # Without "view on site": no object here has a page outside of the admin.
         return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Show the form, or a page that says to wait."""
+        """Answer with the form, or, at a limit, with a page that asks to wait."""
         before = request.session.session_key
         try:
             response = super().login(request, extra_context)
@@ -58,13 +58,13 @@ class AdminSite(admin.AdminSite):
             return self.wait(request, error)
         if is_done(request, response):
             if request.session.session_key == before:
-                request.session.cycle_key()  # Django does not where the same person went on.
-            request.session.set_expiry(None)  # It is a new one, also where one went on.
-            return self.stay_in(request, response)
+                request.session.cycle_key()  # Django keeps the key if the user is the same.
+            request.session.set_expiry(None)  # An earlier sign-in's session may end sooner.
+            return self.store_session(request, response)
         return response
 
-    def stay_in(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Store the session, or show the form again to who may not come in any more."""
+    def store_session(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Store the session, or redirect to the form if the user may no longer sign in."""
         try:
             sessions.store_admin_session(cast("User", request.user), request.session)
         except InvalidCredentials:
@@ -80,7 +80,7 @@ class AdminSite(admin.AdminSite):
             return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """Show the form for one's own password, or a page that says to wait."""
+        """Answer with the form for one's own password, or with a page that asks to wait."""
         view = PasswordChangeView.as_view(
             form_class=partial(OwnPasswordForm, actor=Actor.from_request(request)),
             success_url=reverse("admin:password_change_done", current_app=self.name),
@@ -90,17 +90,17 @@ class AdminSite(admin.AdminSite):
             response: Any = view(request)
         except TooManyAttempts as error:
             return self.wait(request, error)
-        return self.stay_in(request, response) if is_done(request, response) else response
+        return self.store_session(request, response) if is_done(request, response) else response
 
     def wait(self, request: HttpRequest, error: TooManyAttempts) -> HttpResponse:
         minutes = ceil(error.wait / 60)
         context = {**self.each_context(request), "title": error.detail, "minutes": minutes}
-        context["is_nav_sidebar_enabled"] = False  # Who is not signed in would find it empty.
+        context["is_nav_sidebar_enabled"] = False  # It is empty for people who are not signed in.
         page = TemplateResponse(request, "staff/too_many_attempts.html", context, status=429)
         page.headers["Retry-After"] = str(error.wait)
         return page
 
 
 def is_done(request: HttpRequest, response: HttpResponse) -> bool:
-    """Return whether a form was sent and accepted."""
+    """Return whether the request posted a form that was accepted."""
     return request.method == "POST" and response.status_code == HTTPStatus.FOUND

@@ -34,7 +34,7 @@ PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 class UserForm(UserChangeForm):
-    password = None  # type: ignore[assignment]  # Not even masked: a hash is nobody's business.
+    password = None  # type: ignore[assignment]  # No one needs to see a hash, not even masked.
     seen_at = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -46,10 +46,10 @@ class UserForm(UserChangeForm):
         self.fields["seen_at"].initial = self.instance.updated_at.isoformat()
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse to write back what the page showed before the user was changed."""
+        """Refuse a form that shows the user as they were before another change."""
         cleaned: dict[str, Any] | None = super().clean()
         if self.cleaned_data.get("seen_at") != self.instance.updated_at.isoformat():
-            # To reload the page would send the same form again: the link asks for it afresh.
+            # Reloading the page would send the same form again, so the link requests a new one.
             again = format_html('<a href="">{}</a>', "Open the page again")
             text = "This user was changed since you opened the page. {} and repeat your changes."
             raise ValidationError(format_html(text, again), code="stale")
@@ -63,7 +63,7 @@ class NewUserForm(AdminUserCreationForm):
 
 
 class UserAdmin(AuditedAdmin, DjangoUserAdmin):
-    """Staff look after people; only superusers give privileges or touch other staff."""
+    """Users, for staff; only superusers give privileges or change other staff."""
 
     form = UserForm
     add_form = NewUserForm
@@ -74,8 +74,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser", "created_at")
     search_fields = ("email", "full_name")  # Shows the box; see ``get_search_results``.
     search_help_text = (
-        "The start of an e-mail address or of a name, or the number of a user. "
-        f"The first {LONGEST_SEARCH} of each are found."
+        "The start of an email address or of a name, or the number of a user. "
+        f"A search finds the first {LONGEST_SEARCH} of each."
     )
     ordering = ("-id",)
     sortable_by = ("email", "created_at")
@@ -92,7 +92,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
-        """Find by what an index knows, so that a search is fast among users of any number."""
+        """Search only indexed columns, so that a search is fast among any number of users."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -111,8 +111,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
 
     @admin.display(description="password")
     def password_link(self, user: User) -> str:
-        address = reverse("admin:auth_user_password_change", args=[user.pk])
-        return format_html('<a href="{}">Set another password</a>', address)
+        url = reverse("admin:auth_user_password_change", args=[user.pk])
+        return format_html('<a href="{}">Set another password</a>', url)
 
     def user_change_password(
         self,
@@ -120,10 +120,8 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         id: str,  # noqa: A002 (Django's name)
         form_url: str = "",
     ) -> HttpResponse:
-        """Give Django's page a form that knows who uses it.
-
-        One's own password is set where the old one is asked for: a cookie alone may be stolen.
-        """
+        """Pass the actor to the form of Django's page."""
+        # For one's own password the old one is required: the cookie may be stolen.
         if id == str(request.user.pk):
             return HttpResponseRedirect(reverse("admin:password_change"))
         page, actor = copy(self), Actor.staff(request)
@@ -133,7 +131,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         return DjangoUserAdmin.user_change_password(page, request, id, form_url)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out the link to set a password where that may not be done."""
+        """Omit the link to set a password if the request may not do that."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets
@@ -150,7 +148,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         return fields if is_superuser(request) else (*fields, *PRIVILEGES)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return whether to offer the page, which Django gives only to those who may change too."""
+        # Django's page requires the permission to change users as well.
         return super().has_add_permission(request) and super().has_change_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -160,7 +158,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         return super().has_delete_permission(request, obj) and may_change(request, obj)
 
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> User | None:
-        """Lock the row while a form is saved, so that it never writes back what it read before."""
+        """Lock the row while a form is saved, so that it never overwrites another change."""
         user: User | None = super().get_object(request, *args, **kwargs)
         if user and request.method == "POST" and connection.in_atomic_block:
             return User.objects.select_for_update().filter(pk=user.pk).first()
@@ -174,23 +172,23 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """Record what changed and end what that ends, in the form's transaction."""
+        """Record the changes and end the affected sessions, in the form's transaction."""
         actor, changed = Actor.staff(request), set(form.changed_data) - {"seen_at"}
         if not change:
             super().save_model(request, obj, form, change)
             Event.objects.record(EventName.ACCOUNT_CREATED, actor, obj.pk)
             return
         was = User(pk=obj.pk, email=form.initial["email"], email_verified_at=obj.email_verified_at)
-        has_moved = obj.email != was.email  # Another spelling of the same is no move.
-        if has_moved:
-            obj.email_verified_at = None  # Staff typed it; its mailbox has proven nothing yet.
+        has_new_email = obj.email != was.email  # Another spelling of the same is no change.
+        if has_new_email:
+            obj.email_verified_at = None  # Staff typed it; no one has proven the mailbox yet.
         super().save_model(request, obj, form, change)
         record_changes(obj, changed, actor)
         if "is_active" in changed and not obj.is_active:
             flows.end_all_access([obj])
         if {"is_active", "is_staff"} & changed:
             sessions.end_admin_sessions([obj.pk])
-        if has_moved:
+        if has_new_email:
             email_addresses.tell_of_staff_change(obj, was, actor)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
@@ -198,7 +196,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Lock the rows first, so that no sign-in starts a session half-way through."""
+        """Lock the rows first, so that no sign-in starts a session meanwhile."""
         with transaction.atomic():
             for user in queryset.select_for_update():
                 Event.objects.record(EventName.ACCOUNT_DELETED, Actor.staff(request), user.pk)
@@ -210,7 +208,7 @@ def record_changes(user: User, changed: set[str], actor: Actor) -> None:
         name = EventName.ACCOUNT_ACTIVATED if user.is_active else EventName.ACCOUNT_DEACTIVATED
         Event.objects.record(name, actor, user.pk)
     if fields := changed & set(PRIVILEGES):
-        # With the new values, so that a search finds promotions and demotions.
+        # Record the new values, so that a search finds promotions and demotions.
         values = {name: getattr(user, name) for name in fields & {"is_staff", "is_superuser"}}
         details = {"fields": sorted(fields), **values}
         Event.objects.record(EventName.PRIVILEGES_CHANGED, actor, user.pk, **details)
