@@ -137,7 +137,7 @@ class EmailTaken(FieldError):
 
 
 class LinkNotValid(FieldError):
-    """The link of a mail is unknown, used, expired or void: one error, so that it reveals nothing."""
+    """The link of a mail is unknown, used, expired or void: one error, so it reveals nothing."""
 
     attr = "token"
     default_detail = _("This link is invalid or has expired.")
@@ -145,7 +145,7 @@ class LinkNotValid(FieldError):
 
 
 class CodeIncorrect(FieldError):
-    """The code is wrong, used, expired or void: one error, so that it reveals nothing."""
+    """The code is wrong, used, expired or void: one error, so it reveals nothing."""
 
     attr = "code"
     default_detail = "This code is incorrect or has expired."

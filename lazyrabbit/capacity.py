@@ -1,4 +1,4 @@
-"""How many processes and threads a node has: Django's settings and gunicorn's both say so."""
+"""How many processes and threads a node has, for the settings of Django and of gunicorn."""
 
 import os
 import sys

@@ -47,7 +47,7 @@ checker = ThreadPoolExecutor(1, "ready")
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if this node should be sent requests, else 503, within a second."""
+    """Answer 200 if a load balancer should use this node, else 503, within a second."""
     found = examine()
     is_ready = should_serve(found)
     status = "ready" if is_ready else "not ready"
@@ -74,7 +74,7 @@ def examine() -> dict[str, bool]:
 def check(checks: dict[str, bool]) -> None:
     """Set each check that passes to True."""
     try:
-        executor = MigrationExecutor(connection)  # It reads which ones are applied.
+        executor = MigrationExecutor(connection)  # It reads the applied migrations.
         checks["database"] = True
         checks["migrations"] = not executor.migration_plan(executor.loader.graph.leaf_nodes())
         checks["mail"] = outbox.backlog().is_healthy

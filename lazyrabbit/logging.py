@@ -12,8 +12,8 @@ from pythonjsonlogger.json import JsonFormatter
 # Of the request that this thread is answering.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-# A mailbox, also as an address on the web spells it; from the start of the word, so that no text
-# takes longer than it is long.
+# An email address, also with %40 as in a URL; from the start of the word, so that the search takes
+# linear time in any text.
 ADDRESS = re.compile(
     r"""(?:"[^"\n]*"|(?<![^\s"(),:;<>@\[\]\\])[^\s"(),:;<>@\[\]\\]+)"""
     r"""(?:@|%40)(?:[\w.-]+|\[[\w.:]+\])""",

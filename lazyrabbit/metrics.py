@@ -19,7 +19,7 @@ from lazyrabbit import health, problems
 
 
 class NodeCollector(Collector):
-    """Collects what is true of this node alone."""
+    """Collects the metrics of this node alone."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         yield GaugeMetricFamily("clock_seconds", "The time by its clock.", time.time())
@@ -29,7 +29,7 @@ class NodeCollector(Collector):
 
 @require_safe
 def view(request: HttpRequest) -> HttpResponseBase:
-    """Answer Prometheus, if it knows ``METRICS_TOKEN``; without a token there is no such page."""
+    """Answer requests with ``METRICS_TOKEN``; without that setting, there is no such page."""
     if not settings.METRICS_TOKEN:
         return problems.not_found(request)
     given = request.headers.get("Authorization", "")

@@ -22,11 +22,11 @@ DURATION = Histogram(
     ["route", "method", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-# Each code from 0 on: to Prometheus, a series that begins with 1 has not risen.
+# Each series starts at 0: for Prometheus, one that starts at 1 has not risen.
 FAILURES = Counter("http_failures", "Answers of 5xx, by the code of their problem.", ["code"])
 for code in ("error", "unavailable", "overloaded", "not_ready"):
     FAILURES.labels(code)
-# An overload or a stop is no failure, and may bring thousands of answers.
+# An overload or a stop is no failure, and may cause thousands of these responses.
 LEVELS = {None: logging.INFO, "overloaded": logging.WARNING, "not_ready": logging.WARNING}
 
 
@@ -66,7 +66,7 @@ def report(request: HttpRequest, response: HttpResponse, seconds: float) -> None
         milliseconds,
         extra={
             "request_id": request.id,  # type: ignore[attr-defined]
-            **who(request),
+            **sender_ids(request),
             "method": method,
             "route": route,
             "status": status,
@@ -83,7 +83,7 @@ def failure(response: HttpResponse) -> str | None:
     return getattr(response, "code", "error")
 
 
-def who(request: HttpRequest) -> dict[str, Any]:
+def sender_ids(request: HttpRequest) -> dict[str, Any]:
     """Return the ids of user and session, if the request has already looked them up."""
     if session := getattr(request, "auth", None):
         return {"user_id": session.user_id, "session_id": str(session.pk)}

@@ -132,7 +132,7 @@ def unsafe() -> dict[str, list[str]]:
         ),
         "TRUSTED_PROXIES": (
             "the addresses of proxies, and no network as wide as the internet,",
-            any(map(safety.is_everybody, TRUSTED_PROXIES or [])),
+            any(map(safety.covers_everyone, TRUSTED_PROXIES or [])),
         ),
         "THROTTLING": ("true", not THROTTLING),
         "METRICS_TOKEN": ("16 random characters or none", 0 < len(METRICS_TOKEN or "") < 16),

@@ -98,7 +98,7 @@ def refuse_unstorable(value: Any, levels: int) -> None:
 
 
 class FirstRenderer(DefaultContentNegotiation):
-    """Render as the view does, whatever ``Accept`` or ``?format=`` say (RFC 9110, 12.4.1)."""
+    """Ignores ``Accept`` and ``?format=``: each view has one renderer (RFC 9110, 12.4.1)."""
 
     def select_renderer(
         self,

@@ -123,7 +123,7 @@ class ProblemHandler(ExceptionHandler):
         return response
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
-        """Log failures with a traceback, but not 503: an overload brings thousands of them."""
+        """Log failures with a traceback, but not 503: an overload causes thousands of them."""
         if exc.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
             super().report_exception(exc, response)
 

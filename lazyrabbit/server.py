@@ -14,7 +14,7 @@ from lazyrabbit import headers
 
 
 class Logger(glogging.Logger):
-    """The server's own log; observation.py writes the line of a request, and knows more of it."""
+    """The server's own log; observation.py writes the line of each request, with more details."""
 
     def access(self, *_: Any) -> None:
         """Prepare nothing for an access log, which is off."""

@@ -20,7 +20,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "accounts",
-    "lazyrabbit.apps.AdminConfig",  # Django's admin, with our way in.
+    "lazyrabbit.apps.AdminConfig",  # Django's admin, with our sign-in.
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -63,7 +63,7 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^metrics/?$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if IS_PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
-SECURE_REFERRER_POLICY = "no-referrer"  # headers.py says where not.
+SECURE_REFERRER_POLICY = "no-referrer"  # headers.py has the exceptions.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]  # Preloading HSTS is up to the owner of the domain.
 SESSION_COOKIE_NAME = "__Host-sessionid" if IS_PRODUCTION else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_PRODUCTION else "csrftoken"

@@ -1,4 +1,4 @@
-"""Backups as files in a folder: private, named by their instant, whole or not there."""
+"""Files of backups in a folder: private, complete, and named by the time."""
 
 import os
 import re
@@ -10,23 +10,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 NAME = re.compile(r"accounts-\d{8}T\d{6}Z\.(dump|sqlite3)")
-ABANDONED_AFTER = 24 * 60 * 60  # Seconds; no backup takes so long.
+ABANDONED_AFTER = 24 * 60 * 60  # Seconds; no backup takes that long.
 
 
 class BackupError(Exception):
-    """A backup or a restore that cannot be made, as a sentence for an operator."""
+    """A backup or a restore failed; the message is a sentence for an operator."""
 
 
 def write(folder: Path, suffix: str, fill: Callable[[Path], None]) -> Path:
-    """Return the new file that ``fill`` wrote.
+    """Let ``fill`` write a new file that only its owner can read; return its path.
 
-    It gets its name when it is whole and on the disk. The name is the instant just before, so
-    that whatever was acknowledged by then is in the file. Only its owner can read
-    it. Raises what ``fill`` raises, and OSError; then no file is left behind.
+    Raises OSError and the errors of ``fill``, and then leaves no file.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     remove_abandoned(folder)
+    # The time before the backup: every change that was acknowledged by then is in the file.
     name = name_at(datetime.now(UTC)) + suffix
+    # The file gets its name when it is complete and on the disk.
     handle, path = tempfile.mkstemp(prefix=".accounts-", suffix=".part", dir=folder)
     os.close(handle)
     part = Path(path)
@@ -45,7 +45,7 @@ def name_at(instant: datetime) -> str:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a power cut."""
+    """Wait until a file, or the names in a folder, are safe from a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -54,18 +54,16 @@ def sync(path: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what backups wrote that were killed, a day ago at least."""
+    """Remove the partial files of backups that were killed at least a day ago."""
     for part in folder.glob(".accounts-*.part"):
-        with suppress(FileNotFoundError):  # Another backup may just have given it its name.
+        with suppress(FileNotFoundError):  # Another backup may just have renamed it.
             if time.time() - part.stat().st_mtime > ABANDONED_AFTER:
                 part.unlink()
 
 
 def remove_older(newest: Path, keep_days: int) -> None:
-    """Remove the backups beside the newest whose name is older than so many days.
-
-    Names sort by their instant.
-    """
+    """Remove the other backups in its folder that are older by their name than ``keep_days``."""
+    # Names sort by time.
     oldest_kept = name_at(datetime.now(UTC) - timedelta(days=keep_days))
     for file in newest.parent.iterdir():
         if NAME.fullmatch(file.name) and file.name < min(oldest_kept, newest.name):

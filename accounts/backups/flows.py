@@ -1,4 +1,4 @@
-"""Back up the database, restore it, and begin anew after it was set back by other means."""
+"""Back up the database, restore it, and end the sessions and links of a restored one."""
 
 import json
 from datetime import datetime
@@ -16,7 +16,17 @@ RECORD = """
     INSERT INTO events (name, user_agent, request_id, created_at, details)
     VALUES ('{name}', '', '', CURRENT_TIMESTAMP, '{details}')
 """
-BEGIN_ANEW = (
+# A restored database holds an earlier state. Since then, sessions ended, and refresh tokens and
+# links were used up. In that state all of them are valid again, and later it would even accept the
+# refresh tokens that were issued in the meantime, since the session's next ones get the same
+# numbers. So every session ends, the admin's too, and no link in a mail works. Anything else that
+# a later version can end or use up must be added here.
+#
+# This is SQL because it runs in the transaction that restores the database, and that is not
+# Django's: before its commit no one can use a token, and after it no one can use an old one. The
+# few statements cost the same for any number of sessions. SQLite and PostgreSQL both know their
+# syntax, and every version has had their columns.
+END_EARLIER_STATE = (
     "UPDATE sessions SET revoked_at = CURRENT_TIMESTAMP WHERE revoked_at IS NULL",
     "DELETE FROM django_session",
     "DELETE FROM links",
@@ -25,20 +35,20 @@ BEGIN_ANEW = (
 
 
 def engine() -> ModuleType:
-    """Return what backs the database up: the same functions, whichever database it is."""
+    """Return the module with the functions for this database."""
     return {"sqlite": sqlite, "postgresql": postgresql}[connection.vendor]
 
 
-def place() -> str:
-    """Return what a restore overwrites, as an operator calls it."""
+def target() -> str:
+    """Name the database that a restore overwrites, for an operator."""
     return str(engine().name(connection.settings_dict))
 
 
 def back_up(folder: Path, keep_days: int | None = None) -> Path:
-    """Return the new backup, checked, after which those older than ``keep_days`` are removed.
+    """Make and check a backup, then remove those older than ``keep_days``; return its path.
 
-    Raises BackupError or OSError; then the folder holds what it held. Raises the database's error
-    if the backup is there and cannot be recorded.
+    Raises BackupError or OSError, and then leaves the folder as it was. Raises the database's
+    error if the backup was made but could not be recorded.
     """
     tool = engine()
 
@@ -54,15 +64,15 @@ def back_up(folder: Path, keep_days: int | None = None) -> Path:
 
 
 def last_backup_at() -> datetime | None:
-    """Return when the database was last backed up, on whichever machine; None if never."""
+    """Return the time of the last backup, on any machine; None if there was none."""
     made = Event.objects.filter(name=EventName.BACKUP_MADE).order_by("-id")
     return made.values_list("created_at", flat=True).first()
 
 
 def restore(file: Path) -> None:
-    """Replace the database by a backup; its tables may be an older version's still.
+    """Replace the database by a backup, whose tables may need migrations afterwards.
 
-    Raises BackupError or OSError; then the database is as it was.
+    Raises BackupError or OSError, and then leaves the database as it was.
     """
     event = build(EventName.RESTORED, COMMAND, backup="".join(filter(str.isprintable, file.name)))
     engine().restore(connection.settings_dict, file, statements(event))
@@ -70,11 +80,8 @@ def restore(file: Path) -> None:
 
 
 @transaction.atomic
-def begin_anew() -> None:
-    """End all that an earlier state of the database brought back to life.
-
-    For a database that was set back by something else than ``restore``.
-    """
+def end_earlier_state() -> None:
+    """End the sessions and links of a database that other means than ``restore`` restored."""
     event = build(EventName.RESTORED, COMMAND)
     with connection.cursor() as cursor:
         for statement in statements(event):
@@ -83,18 +90,6 @@ def begin_anew() -> None:
 
 
 def statements(event: Event) -> list[str]:
-    """Return the SQL with which a database begins anew that was set back to an earlier state.
-
-    Since that state sessions were ended, refresh tokens and links used up. To the database all
-    of them are good again, and it would even come to accept the refresh tokens that were issued
-    in the meantime: a session's next ones have the same numbers. So every session ends, the
-    admin's too, and no link in any mail works.
-
-    It is SQL since it stands in the transaction that sets the database back, which is no
-    transaction of Django's: before it is committed nobody can use a token, and after it nobody
-    can use an old one. It is a few statements, however many sessions there are, in what SQLite
-    and PostgreSQL have in common, and of columns that every version has had. What a later one
-    can use up or end belongs here too.
-    """
+    """Return the SQL that ends all sessions and links, and records the event."""
     details = json.dumps(event.details).replace("'", "''")
-    return [text.format(name=event.name, details=details) for text in BEGIN_ANEW]
+    return [text.format(name=event.name, details=details) for text in END_EARLIER_STATE]

@@ -1,4 +1,4 @@
-"""A PostgreSQL database, by pg_dump, pg_restore and psql; other processes may be using it."""
+"""Back up and restore PostgreSQL with its own tools, while other processes use the database."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from accounts.backups.files import BackupError
 SUFFIX = ".dump"
 MIGRATIONS = MigrationRecorder.Migration._meta.db_table
 HOLDS_ACCOUNTS = re.compile(r" TABLE DATA public users ")
-# The dump names everything with its schema, and sets its own limits after these.
+# The dump qualifies every name with its schema, and sets its own limits after these.
 BEGIN = """
     SET client_min_messages = error;
     SET statement_timeout = 0;
@@ -47,17 +47,15 @@ def find(tool: str) -> str:
 
 
 def connected(tool: str, database: dict[str, Any], *options: str) -> dict[str, Any]:
-    """Return how to start a tool that connects: its arguments and its environment.
-
-    The password is in the environment: everybody on the machine can read the arguments.
-    """
+    """Return the arguments and the environment of a tool that connects to the database."""
+    # The password is in the environment: all users of the machine can read the arguments.
     parameters = ["--no-password", *options]
     arguments, own = DatabaseClient.settings_to_cmd_args_env(database, parameters)
     return {"args": [find(tool), *arguments[1:]], "env": {**os.environ, **(own or {})}}
 
 
 def run(**process: Any) -> subprocess.CompletedProcess[str]:
-    """Run a tool to its end. Raises BackupError if it fails, with what it said."""
+    """Run a tool to its end. Raises BackupError with its messages if it fails."""
     result = subprocess.run(
         **process, stderr=subprocess.PIPE, text=True, errors="replace", check=False
     )
@@ -66,24 +64,23 @@ def run(**process: Any) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def failure(said: str, status: int) -> BackupError:
-    """Return in one line what went wrong; what a tool adds in further lines may quote a row."""
-    lines = [line for line in said.splitlines() if line.startswith(("pg_", "psql", "ERROR"))]
+def failure(output: str, status: int) -> BackupError:
+    """Return an error with the tool's messages in one line."""
+    # Only lines with these beginnings: the others may quote a row.
+    lines = [line for line in output.splitlines() if line.startswith(("pg_", "psql", "ERROR"))]
     return BackupError("; ".join(lines) or f"A tool of PostgreSQL failed with status {status}.")
 
 
 def dump(database: dict[str, Any], part: Path) -> None:
-    """Write the database as it is at one instant; nobody who writes meanwhile has to wait.
-
-    Without the admin's cookies, the only secrets that are stored as they are: a stolen backup
-    must open nothing.
-    """
+    """Dump the database as of one instant, without blocking writers."""
+    # Without the admin's sessions, whose keys are the only secrets stored in plain text: a stolen
+    # backup must give no access.
     options = ["--format=custom", "--exclude-table-data=django_session", f"--file={part}"]
     run(**connected("pg_dump", database, *options))
 
 
 def check(file: Path) -> None:
-    """Read the whole file. Raises BackupError unless it is a sound dump of this service."""
+    """Read the whole file. Raises BackupError unless it is an intact dump of this service."""
     tool = find("pg_restore")
     contents = run(args=[tool, "--list", file], stdout=subprocess.PIPE)
     if not HOLDS_ACCOUNTS.search(contents.stdout):
@@ -92,15 +89,13 @@ def check(file: Path) -> None:
 
 
 def restore(database: dict[str, Any], file: Path, statements: list[str]) -> None:
-    """Replace the tables of the database by those of the file, as these statements change them.
-
-    One transaction does it all, so a server that is running sees the old ones or the new ones.
-    pg_restore alone would commit before the statements: so it only writes the script, and psql
-    runs it between a beginning and an end of ours. Without that end nothing is committed.
-
-    A newer version's tables, which are not in the file, go too, or its migrations would meet them.
-    Extensions stay: only their owners could drop them, and there is none of ours.
-    """
+    """Replace the tables of the database by those of the file, and run the statements."""
+    # All in one transaction, so that a running server sees either the old tables or the new ones.
+    # pg_restore alone would commit before the statements. So it only writes the script, and psql
+    # runs that between BEGIN and COMMIT; without the latter nothing is committed.
+    #
+    # Tables of a newer version, which the file lacks, are dropped too: otherwise its migrations
+    # would find them. Extensions stay: only their owners can drop them, and none is ours.
     check(file)
     tables = [*connection.introspection.django_table_names(), MIGRATIONS]
     options = ["--clean", "--if-exists", "--no-owner", "--schema=public", "--file=-"]
@@ -114,21 +109,21 @@ def restore(database: dict[str, Any], file: Path, statements: list[str]) -> None
 
 
 def pipe(reader: dict[str, Any], writer: dict[str, Any], before: str, after: str) -> None:
-    """Let a tool run what another one writes, and ``after`` only if that has written it all.
+    """Pipe the reader's output into the writer, and ``after`` only if the reader succeeds.
 
-    Raises BackupError with what both said.
+    Raises BackupError with the messages of both.
     """
-    with TemporaryFile("w+", errors="replace") as said:
+    with TemporaryFile("w+", errors="replace") as output:
         into: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
         is_whole = False
-        with subprocess.Popen(**writer, **into, stderr=said, text=True) as running:
+        with subprocess.Popen(**writer, **into, stderr=output, text=True) as running:
             entry: Any = running.stdin
-            with suppress(BrokenPipeError), entry:  # It gave up, and said why.
+            with suppress(BrokenPipeError), entry:  # The writer failed; its messages say why.
                 entry.write(before)
                 entry.flush()
-                written = subprocess.run(**reader, stdout=entry, stderr=said, check=False)
+                written = subprocess.run(**reader, stdout=entry, stderr=output, check=False)
                 is_whole = written.returncode == 0
                 entry.write(after if is_whole else "")
         if running.returncode or not is_whole:
-            said.seek(0)
-            raise failure(said.read(), running.returncode)
+            output.seek(0)
+            raise failure(output.read(), running.returncode)

@@ -1,4 +1,4 @@
-"""A SQLite database, by what SQLite itself has for backups; other processes may be using it."""
+"""Back up and restore SQLite by its own means, while other processes use the database."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ def name(database: dict[str, Any]) -> str:
 
 @contextmanager
 def opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    """Open a database in a mode of SQLite's: ``ro``, ``rw``, or ``rwc`` to make it too."""
-    address = f"{file.absolute().as_uri()}?mode={mode}"
+    """Open a database in a mode of SQLite: ``ro``, ``rw``, or ``rwc`` to create it too."""
+    uri = f"{file.absolute().as_uri()}?mode={mode}"
     try:
         with closing(
-            sqlite3.connect(address, uri=True, timeout=TIMEOUT, isolation_level=None)
+            sqlite3.connect(uri, uri=True, timeout=TIMEOUT, isolation_level=None)
         ) as database:
             yield database
     except sqlite3.Error as error:
@@ -31,15 +31,13 @@ def opened(file: Path, mode: str) -> Iterator[sqlite3.Connection]:
 
 
 def dump(database: dict[str, Any], part: Path) -> None:
-    """Write the database as it is at one instant; nobody who writes meanwhile has to wait.
-
-    Without the admin's cookies, the only secrets that are stored as they are: a stolen backup
-    must open nothing. What is deleted is overwritten.
-    """
+    """Copy the database as of one instant, without blocking writers."""
     file = Path(database["NAME"])
     with opened(file, "rw") as live:
         require_accounts(live, file)
         live.execute("VACUUM INTO ?", [str(part)])
+    # Delete the admin's sessions, whose keys are the only secrets stored in plain text: a stolen
+    # backup must give no access. secure_delete overwrites the deleted rows.
     with opened(part, "rw") as copy:
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA secure_delete = ON")
@@ -52,7 +50,7 @@ def require_accounts(database: sqlite3.Connection, file: Path) -> None:
 
 
 def check(file: Path) -> None:
-    """Read the whole file. Raises BackupError unless it is a sound database of this service."""
+    """Read the whole file. Raises BackupError unless it is an intact database of this service."""
     with opened(file, "ro") as backup:
         (answer,) = backup.execute("PRAGMA integrity_check(1)").fetchone()
         if answer != "ok":
@@ -61,15 +59,13 @@ def check(file: Path) -> None:
 
 
 def restore(database: dict[str, Any], file: Path, statements: list[str]) -> None:
-    """Replace the database by that of the file, as these statements change it.
-
-    They change a copy. Then one transaction writes that over the database, so a server that is
-    running sees the old one or the new one, and after a power cut it is one of the two.
-    """
+    """Replace the database by that of the file, and run the statements."""
+    # The statements change a copy. Then one transaction writes the copy over the database, so that
+    # a running server sees either the old one or the new one, and a power cut leaves one of them.
     check(file)
     live = Path(database["NAME"])
     with suppress(FileExistsError):
-        live.touch(0o600, exist_ok=False)  # By SQLite it would be made readable by everybody.
+        live.touch(0o600, exist_ok=False)  # SQLite would let everyone read the new file.
     with TemporaryDirectory(prefix=".restoring-", dir=live.parent) as folder:
         copy = Path(folder, "copy.sqlite3")
         with opened(file, "ro") as backup, opened(copy, "rwc") as restored:
@@ -77,11 +73,12 @@ def restore(database: dict[str, Any], file: Path, statements: list[str]) -> None
             restored.executescript(";\n".join(["BEGIN", *statements, "COMMIT;"]))
         with opened(copy, "ro") as restored, opened(live, "rwc") as replaced:
             restored.backup(replaced, progress=give_up)
-            with suppress(sqlite3.Error):  # It is restored by now; this only shortens the WAL.
+            with suppress(sqlite3.Error):  # The restore is complete; this only shortens the WAL.
                 replaced.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def give_up(status: int, *_: int) -> None:
-    """Stop where Python would try for ever; the five seconds are over."""
+    """Raise BackupError if the database is locked."""
+    # After TIMEOUT; Python would try for ever.
     if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         raise BackupError("Another program holds a transaction open on the database: close it.")

@@ -1,4 +1,4 @@
-"""What the doctor finds in the settings, before it asks anything of the surroundings."""
+"""The doctor's findings about the settings, without the database or the network."""
 
 import stat
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from django.core.checks import run_checks
 from accounts.management import safety
 
 VERIFIED = {"verify-ca", "verify-full"}
-# Whether it is well, None if that depends, and a sentence about it.
+# True if all is well, False if something is wrong, None for a note; and a sentence.
 Finding = tuple[bool | None, str]
 
 
@@ -26,7 +26,8 @@ def checks() -> Iterator[Finding]:
 
 
 def env_file() -> Iterator[Finding]:
-    """Look at who may read the file; a group may be the service's own."""
+    """Check that only the owner and the group can read the file."""
+    # The group may be the service's.
     file = settings.BASE_DIR / ".env"
     if is_open(file):
         is_right = False if settings.IS_PRODUCTION else None
@@ -34,7 +35,8 @@ def env_file() -> Iterator[Finding]:
 
 
 def secret_files() -> Iterator[Finding]:
-    """Look at who may read them; in a container there may be no others."""
+    """Check that only their owners and groups can read the files."""
+    # Only a note: a container may have no other users.
     for file in settings.SECRET_FILES:
         if is_open(file):
             yield None, f"Others on this machine can read {file}: say chmod o= {file}."
@@ -57,8 +59,8 @@ def keys() -> Iterator[Finding]:
 
 def proxies() -> Iterator[Finding]:
     trusted = settings.TRUSTED_PROXIES
-    if any(map(safety.is_everybody, trusted)):
-        yield False, "TRUSTED_PROXIES believes everybody's X-Forwarded-For: limits are void."
+    if any(map(safety.covers_everyone, trusted)):
+        yield False, "TRUSTED_PROXIES trusts everyone's X-Forwarded-For: limits are void."
     elif trusted:
         yield True, f"The proxies of {', '.join(map(str, trusted))} are believed."
     elif settings.IS_PRODUCTION:
@@ -69,16 +71,16 @@ def proxies() -> Iterator[Finding]:
 
 
 def encryption(host: str, address: str, sslmode: str) -> Finding:
-    """Return what is to be said of a connection to PostgreSQL: to a host, at an address if any."""
+    """Judge a connection to PostgreSQL; ``address`` is the host's IP address, if it has one."""
     if not address or safety.is_this_machine(address):
         return True, "The connection to the database stays on this machine."
     if sslmode in VERIFIED:
         return True, f"The connection to the database at {host} is encrypted and verified."
     if sslmode == "require":
-        said = "is encrypted, and not verified; anybody between could be it"
+        said = "is encrypted, and not verified; anyone in between could pose as the server"
     else:
         said = f"may be in the clear, with sslmode={sslmode}"
-    # What a private network is, and who else is in it, only the operator knows.
+    # Only the operator knows which other machines a private network has.
     is_private = not ip_address(address).is_global
     is_right = None if is_private or sslmode == "require" or not settings.IS_PRODUCTION else False
     remedy = "say ?sslmode=verify-full in DATABASE_URL"

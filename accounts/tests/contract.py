@@ -1,4 +1,4 @@
-"""The schema as a contract: does the operation name this answer?"""
+"""Check responses against the OpenAPI schema."""
 
 import json
 import re
@@ -34,10 +34,8 @@ def operation_at(method: str, path: str) -> dict[str, Any] | None:
 
 
 def strict(value: Any) -> Any:
-    """Return the schema with every object closed: it has no members but those it names.
-
-    Clients are told nothing of the kind, so that an answer may have one more tomorrow.
-    """
+    """Return the schema with every object closed, so that it allows no additional members."""
+    # The published schema leaves them open: a later version may add a member.
     if isinstance(value, list):
         return [strict(one) for one in value]
     if not isinstance(value, dict):
@@ -55,7 +53,7 @@ def validator(schema_as_json: str) -> Draft202012Validator:
 
 
 def faults(described: dict[str, Any], value: Any) -> list[str]:
-    """Return where the value differs from its description, without the value."""
+    """Return each difference between the value and its description, with its path."""
     errors = validator(json.dumps(described)).iter_errors(value)
     return [f"{list(error.instance_path)}: {error.message}" for error in errors]
 
@@ -75,7 +73,7 @@ def missing_or_wrong(headers: Mapping[str, str], described: dict[str, Any]) -> I
 def assert_documented(
     method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
-    """Assert that the schema names the answer: status, headers, type, body, a problem's codes."""
+    """Assert that the schema documents status, headers, type, body, and the codes of a problem."""
     operation = operation_at(method, path)
     if operation is None:
         return

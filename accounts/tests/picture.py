@@ -1,4 +1,4 @@
-"""Draw who imports whom: ``python -m accounts.tests.picture`` writes it to docs/architecture.md."""
+"""Draw the imports between rooms: ``python -m accounts.tests.picture`` updates the document."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ BLOCK = re.compile(r"(?<=```mermaid\n).*?(?=```)", re.DOTALL)
 
 
 def imported() -> dict[str, set[str]]:
-    """Return which rooms each room imports, as its files do."""
+    """Return the rooms that the files of each room import."""
     found: dict[str, set[str]] = {room: set() for room in MAY_IMPORT}
     for path in MODULES:
         room = path.parent.name
@@ -23,7 +23,7 @@ def reachable(room: str, below: dict[str, set[str]]) -> set[str]:
 
 
 def mermaid() -> str:
-    """Return the picture, without arrows that a longer way makes plain."""
+    """Return the picture, without arrows that are implied by a longer path."""
     below = imported()
     lines = ["flowchart TD"]
     for room in reversed(MAY_IMPORT):

@@ -13,7 +13,7 @@ PAGE = (settings.BASE_DIR / "docs" / "security.md").read_text()
 
 
 def table(title: str, page: str = PAGE) -> list[list[str]]:
-    """Return the rows of the first table below that title, a text for each cell."""
+    """Return the rows of the first table below the title, as lists of the cells' texts."""
     lines = page.partition(f"# {title}\n")[2].partition("\n#")[0].splitlines()
     rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
     assert rows, title
@@ -25,7 +25,7 @@ def names(cell: str) -> list[str]:
 
 
 def routes(patterns: list[Any] | None = None, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return every path of the service with its view, in one spelling."""
+    """Return every path of the service, in one spelling, with its URL pattern."""
     found = []
     for pattern in patterns or get_resolver().url_patterns:
         path = prefix + str(pattern.pattern).removeprefix("^")

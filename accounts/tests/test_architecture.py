@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: imports between rooms, and their contents."""
+"""The rules of the architecture that a test can check: imports between rooms, and their files."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.once
 
 ACCOUNTS = Path(__file__).parent.parent
 
-# A room imports rooms named here and nothing else of ours but errors and viewsets.
+# A room may import the rooms named here, errors and viewsets, and nothing else of ours.
 MAY_IMPORT = {
     "actors": set(),
     "events": {"actors"},
@@ -45,7 +45,7 @@ MAY_IMPORT = {
 }
 SHARED = {"errors", "viewsets"}
 
-# Inside a room: views stand on serializers and flows, those on the room's nouns.
+# Inside a room, views import serializers and flows, and those import the room's nouns.
 LAYERS = {
     "models": set(),
     "flows": {"models"},
@@ -58,7 +58,7 @@ LAYERS = {
         *("models", "flows", "serializers", "pagination", "authentication", "throttles"),
     },
 }
-# At most three modules of a room are named for its own nouns; what a noun may import is here.
+# A room may have three modules that are named after its own nouns; here is what each may import.
 NOUNS = {
     "actors": {"ip_addresses": set(), "actor": {"ip_addresses", "devices"}, "devices": set()},
     "throttling": {"limits": set(), "forgeries": {"flows", "limits"}},
@@ -74,7 +74,7 @@ MAY_SEE_A_REQUEST = {
     *("views", "pagination", "authentication", "throttles", "middleware"),
     *("ip_addresses", "actor"),
 }
-# The one room with a page for each of the others.
+# The room "staff" has a page for each of the others instead.
 PAGES = {
     "lists": set(),
     "cookies": set(),
@@ -158,7 +158,7 @@ def test_inside_a_room_imports_point_downward(path):
         assert len(nouns) <= 3
     assert path.stem in LAYERS or path.stem in nouns, "a room holds no such file"
     below = {name[1] for name in ours(path) if name[0] == room}
-    # The room's nouns stand beside its models: every layer above those may use them.
+    # The room's nouns are on the level of its models: every layer above may import them.
     allowed = LAYERS[path.stem] | set(nouns) if path.stem in LAYERS else nouns[path.stem]
     if path.stem == "models":
         allowed = {noun for noun, needs in nouns.items() if "models" not in needs}

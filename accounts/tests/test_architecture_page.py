@@ -1,4 +1,4 @@
-"""docs/architecture.md shows the rooms as they are."""
+"""docs/architecture.md shows the real rooms."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""An operator asks what is wrong."""
+"""An operator runs ``manage.py doctor``."""
 
 import re
 import secrets
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def report(capsys, settings):
-    """Ask the doctor where no web server runs, and return each line's mark and sentence."""
+    """Run the doctor without a web server, and return each line's mark and sentence."""
 
     def report() -> list[tuple[str, str]]:
         try:
@@ -47,7 +47,7 @@ def report(capsys, settings):
 
 @pytest.fixture
 def doctor(report):
-    """Ask the doctor, and return the sentences that say what is wrong."""
+    """Run the doctor, and return the sentences marked WRONG."""
     return lambda: [sentence for mark, sentence in report() if mark == "WRONG"]
 
 
@@ -119,9 +119,9 @@ def test_the_findings_of_djangos_checks_are_reported(doctor, settings, folders, 
     ("trusted", "is_production", "said"),
     [
         ([], True, "TRUSTED_PROXIES is empty: no proxy is believed, and the API answers every"),
-        ([ip_network("0.0.0.0/0")], False, "TRUSTED_PROXIES believes everybody's"),
-        ([ip_network("0.0.0.0/1")], False, "TRUSTED_PROXIES believes everybody's"),
-        ([ip_network("::/0")], False, "TRUSTED_PROXIES believes everybody's"),
+        ([ip_network("0.0.0.0/0")], False, "TRUSTED_PROXIES trusts everyone's"),
+        ([ip_network("0.0.0.0/1")], False, "TRUSTED_PROXIES trusts everyone's"),
+        ([ip_network("::/0")], False, "TRUSTED_PROXIES trusts everyone's"),
     ],
 )
 def test_the_doctor_reports_proxies_believed_too_little_or_too_much(
@@ -172,7 +172,7 @@ def test_a_failed_examination_hides_no_other_finding(report, settings):
 
 @contextmanager
 def answering(status: int):
-    """Let a web server answer everything with a status; with 0, close the connection."""
+    """Run a web server that answers every request with a status; with 0, it hangs up."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -277,7 +277,7 @@ def test_the_doctor_reports_a_missing_backup_in_production(doctor, settings, hou
 def test_the_doctor_reports_missing_migrations(doctor):
     call_command("migrate", "accounts", "0001", verbosity=0)
     try:
-        (said,) = doctor()  # And nothing of a table that does not exist.
+        (said,) = doctor()  # No other finding: it must not query tables that do not exist.
         assert re.fullmatch(r"\d+ migrations are not applied: manage.py migrate does so\.", said)
     finally:
         call_command("migrate", "accounts", verbosity=0)

@@ -1,4 +1,4 @@
-"""The bench asks every operation for its dearest answer, and no body is slow to look through."""
+"""The bench sends every operation its most expensive request."""
 
 import json
 
@@ -8,7 +8,7 @@ from accounts.tests import contract
 from bench import worst
 
 
-def test_every_operation_has_its_dearest_request():
+def test_every_operation_has_its_most_expensive_request():
     measured = {(route.path, route.method.lower()) for route in worst.ROUTES}
 
     for path, operations in contract.schema()["paths"].items():

@@ -41,7 +41,7 @@ def test_explain_says_that_nothing_is_wrong(explain, attempt, user, clock):
 
     assert explain("TEST@example.com ") == [
         f"This is user {user.pk}, since {created}.",
-        "The address is not verified, and EMAIL_VERIFICATION is optional.",
+        "The email address is not verified, and EMAIL_VERIFICATION is optional.",
         "Nothing keeps them from signing in with the right password.",
         "Live sessions: 1; last seen 2026-01-01 12:00:00 UTC, Unknown device from 203.0.113.7.",
         "2026-01-01 12:00:00 UTC: signin_succeeded from 203.0.113.7.",
@@ -96,7 +96,7 @@ def test_explain_says_what_an_address_and_a_password_lack(explain, user, setting
     user.save()
     lines = explain()
 
-    assert "The address is not verified, and EMAIL_VERIFICATION is required." in lines
+    assert "The email address is not verified, and EMAIL_VERIFICATION is required." in lines
     assert "They cannot sign in before they verify it (resend-verification mails a link)." in lines
     assert "There is no password: they need a link to set one (forgot-password mails it)." in lines
     assert "They hold no session, and none that has ended is kept." in lines
@@ -121,7 +121,7 @@ def test_explain_tells_the_last_ten_events(explain, attempt, user, clock):
 
 def test_explain_finds_the_mails_that_wait_or_failed(explain, clock, client, member, user, deliver):
     client.post(FORGOT, {"email": user.email})
-    deliver()  # Looks the address up, and sends the link.
+    deliver()  # Looks the email address up, and sends the link.
     client.post(FORGOT, {"email": user.email})
     client.post("/api/v1/auth/resend-verification", {"email": user.email})
     deliver()
@@ -171,7 +171,7 @@ def test_explain_says_nothing_secret(explain, client, member, user, deliver):
 
 
 def test_an_address_without_an_account_is_told_from_what_is_no_address(explain, db):
-    assert explain("unknown@example.com") == ["No account has this address."]
+    assert explain("unknown@example.com") == ["No account has this email address."]
     for nonsense in ("nonsense", "", "a@example.com,b@example.com"):
         with pytest.raises(CommandError, match=r"^This cannot be an email address\.$"):
             explain(nonsense)

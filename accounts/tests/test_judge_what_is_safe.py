@@ -36,7 +36,7 @@ def test_a_key_that_is_short_or_has_a_pattern_is_not_random(key):
 
 
 @pytest.mark.parametrize(
-    ("network", "is_everybody"),
+    ("network", "covers_everyone"),
     [
         *[(f"0.0.0.0/{length}", True) for length in (0, 1, 7)],
         *[("128.0.0.0/1", True), ("10.0.0.0/7", True), ("10.0.0.0/8", False)],
@@ -46,8 +46,8 @@ def test_a_key_that_is_short_or_has_a_pattern_is_not_random(key):
         *[("::1/128", False), ("2400:cb00::/32", False), ("2a06:98c0::/29", False)],
     ],
 )
-def test_a_network_that_covers_everyone_is_recognized(network, is_everybody):
-    assert safety.is_everybody(ip_network(network)) is is_everybody
+def test_a_network_that_covers_everyone_is_recognized(network, covers_everyone):
+    assert safety.covers_everyone(ip_network(network)) is covers_everyone
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_plain_http_to_another_machine_is_in_the_clear(url, is_in_the_clear):
         ("fd00::7", "disable", None, "may be in the clear, with sslmode=disable: say ?sslmode="),
         ("8.8.8.8", "prefer", False, "may be in the clear, with sslmode=prefer: say ?sslmode="),
         ("8.8.8.8", "allow", False, "may be in the clear, with sslmode=allow: say ?sslmode="),
-        ("8.8.8.8", "require", None, "is encrypted, and not verified; anybody between"),
+        ("8.8.8.8", "require", None, "is encrypted, and not verified; anyone in between"),
     ],
 )
 def test_a_database_on_another_machine_needs_tls(settings, address, sslmode, mark, said):

@@ -1,4 +1,4 @@
-"""Nothing secret is written anywhere."""
+"""No secret is in a log, a row, an answer or the output."""
 
 import json
 
@@ -26,7 +26,7 @@ def dump() -> str:
 
 
 class Lives:
-    """People who do everything with canaries, and the answers they got."""
+    """A person and a member of staff who use the service with canaries, and all their answers."""
 
     def __init__(self, client) -> None:
         self.client, self.answers, self.tokens, self.statuses = client, [], [], set()

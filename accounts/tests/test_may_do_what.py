@@ -60,7 +60,7 @@ def test_a_stranger_is_let_in_only_where_the_table_says_so(client, user, operati
     assert User.objects.values().get() == before
 
 
-def test_every_other_address_is_in_the_table():
+def test_every_other_path_is_in_the_table():
     others = [
         path
         for path, pattern in routes()

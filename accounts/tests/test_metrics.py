@@ -1,4 +1,4 @@
-"""Numbers that Prometheus reads from the database."""
+"""Metrics from the database."""
 
 import pytest
 from django.db import connection

@@ -1,9 +1,9 @@
-"""No request, no page of the admin and no command reads a table from one end to the other.
+"""No request, no page of the admin and no command reads a whole table."""
 
-PostgreSQL carries every query out on tables of 20,000 rows, and says how many rows it read. What is
-rare is old: a query that looks for it from the newest row on reads everything. And the statistics
-are of a quiet hour: PostgreSQL does not know that by now many windows are open and many links live.
-"""
+# PostgreSQL executes every query on tables of 20,000 rows, and reports how many rows it has read.
+# Rare rows are old, so a query that searches for them from the newest row on reads everything. And
+# the statistics are of a quiet hour: PostgreSQL does not know that many windows are open by now,
+# and many links live.
 
 import re
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ from bench.plans import Explained, explaining
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 ROWS = 20_000
-BOUND = 200  # Every limit of ours here, so a bounded query is far from reading it all.
+BOUND = 200  # The value of each of our limits here: a bounded query reads far from all rows.
 MOST_READ = 2 * BOUND
 QUEUE = DBTaskResult._meta.db_table
 TABLES = {"users", "sessions", "events", "counters", "links", QUEUE}
@@ -239,7 +239,7 @@ def test_commands_of_operators_use_indexes(watch, person, settings):
 
 
 def test_a_refresh_and_a_counter_touch_no_index(full_tables, person, client):
-    """PostgreSQL calls that a heap-only tuple (HOT): there is room for it in the row's own page."""
+    # PostgreSQL calls that a heap-only tuple (HOT): the new version fits into the row's page.
     token = {"refresh_token": issue(person.sessions.get()).refresh_token}
     counter = Counter.objects.latest("resets_at")
     before = updates_in_the_page()
@@ -251,7 +251,7 @@ def test_a_refresh_and_a_counter_touch_no_index(full_tables, person, client):
 
 
 def updates_in_the_page() -> dict[str, int]:
-    """What this connection has not reported yet, which may reach back to earlier tests."""
+    """Return the HOT updates that this connection has not reported yet, also of earlier tests."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname::text, pg_stat_get_xact_tuples_hot_updated(oid)"

@@ -1,4 +1,4 @@
-"""The schema that frontends build on."""
+"""The OpenAPI schema, and the check of responses against it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ OPERATIONS = [
     for path, methods in contract.schema()["paths"].items()
     for method, operation in methods.items()
 ]
-# What only some statuses have; every answer has an X-Request-ID.
+# The headers of only some statuses; every response has an X-Request-ID.
 HEADERS = {
     "401": "WWW-Authenticate",
     "405": "Allow",
@@ -160,15 +160,15 @@ def test_a_list_is_what_is_answered_with_a_list():
     assert events["operationId"] == "users_me_events_retrieve"
 
 
-def hold(status=200, body=USER, path=ME, **headers: str) -> None:
-    """Hold an answer to a GET to the schema; by default a good one."""
+def check(status=200, body=USER, path=ME, **headers: str) -> None:
+    """Check the response to a GET against the schema; by default a correct one."""
     headers = {"X-Request-ID": "a" * 32, "Content-Type": "application/json", **headers}
     contract.assert_documented("GET", path, status, headers, json.dumps(body).encode())
 
 
 def test_a_good_answer_passes():
-    hold()
-    hold(path=f"{ME}/")
+    check()
+    check(path=f"{ME}/")
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_a_good_answer_passes():
 )
 def test_a_member_that_is_wrong_or_not_in_the_schema_is_noticed(member, value):
     with pytest.raises(AssertionError):
-        hold(body={**USER, member: value})
+        check(body={**USER, member: value})
 
 
 @pytest.mark.parametrize("member", USER)
 def test_a_member_that_is_missing_is_noticed(member):
     with pytest.raises(AssertionError):
-        hold(body={name: USER[name] for name in USER if name != member})
+        check(body={name: USER[name] for name in USER if name != member})
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_a_member_that_is_missing_is_noticed(member):
 )
 def test_an_answer_of_another_kind_is_noticed(answer):
     with pytest.raises(AssertionError):
-        hold(**answer)
+        check(**answer)
 
 
 def problem(**members: object) -> dict[str, object]:
@@ -217,16 +217,16 @@ def problem(**members: object) -> dict[str, object]:
     return {**problem, "request_id": "a" * 32, **members}
 
 
-def hold_problem(body: dict[str, object], **headers: str) -> None:
+def check_problem(body: dict[str, object], **headers: str) -> None:
     headers |= {"X-Request-ID": "a" * 32, "Content-Type": "application/problem+json"}
     contract.assert_documented("PATCH", ME, 429, headers, json.dumps(body).encode())
 
 
 def test_a_problem_without_its_header_or_with_a_wrong_one_is_noticed():
-    hold_problem(problem(), **{"Retry-After": "5"})
+    check_problem(problem(), **{"Retry-After": "5"})
     for headers in ({}, {"Retry-After": "soon"}, {"Retry-After": "-1"}):
         with pytest.raises(AssertionError):
-            hold_problem(problem(), **headers)
+            check_problem(problem(), **headers)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_problem_without_its_header_or_with_a_wrong_one_is_noticed():
 )
 def test_a_problem_that_is_not_in_the_schema_is_noticed(members):
     with pytest.raises(AssertionError):
-        hold_problem(problem(**members), **{"Retry-After": "5"})
+        check_problem(problem(**members), **{"Retry-After": "5"})
 
 
 def test_an_unexpected_body_is_noticed():

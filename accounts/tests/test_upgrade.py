@@ -1,4 +1,4 @@
-"""Rows of the version before are good after the migrations."""
+"""Rows of the previous version are valid after the migrations."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -30,7 +30,7 @@ def test_sessions_were_authenticated_when_they_were_created(user, sign_in, monke
     assert Session.objects.filter(authenticated_at=F("created_at")).count() == 5
 
 
-def test_a_session_that_the_version_before_starts_is_authenticated_now(user):
+def test_a_session_that_the_previous_version_starts_is_authenticated_now(user):
     now = timezone.now()
     values = {"user": user, "created_at": now, "last_used_at": now, "expires_at": now}
     session = Session.objects.create(**values)

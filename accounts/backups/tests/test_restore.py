@@ -36,7 +36,7 @@ def test_a_backup_brings_back_every_row(snapshot, place):
     status, printed, said = place.run("restore", "--yes", str(snapshot.file))
 
     assert (status, said) == (0, "")
-    assert printed.startswith("3 accounts were restored. Everybody is signed out")
+    assert printed.startswith("3 accounts were restored. Everyone is signed out")
     assert_restored(place, snapshot)
     if place.suffix == ".sqlite3":
         assert place.file.stat().st_mode & 0o777 == 0o600
@@ -184,7 +184,7 @@ def test_a_restore_may_take_longer_than_a_request(snapshot, place):
 
     assert place.run("restored") == (
         0,
-        "Everybody is signed out, and no link in a mail works.\n",
+        "Everyone is signed out, and no link in a mail works.\n",
         "",
     )
 

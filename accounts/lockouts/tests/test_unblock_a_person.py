@@ -146,7 +146,7 @@ def test_an_address_without_an_account_unblocks_nothing(unblock, attempt, user, 
     attempt("wrong", "192.0.2.1")
     before = list(Counter.objects.values())
 
-    with pytest.raises(CommandError, match=r"^No account has this address\.$"):
+    with pytest.raises(CommandError, match=r"^No account has this email address\.$"):
         unblock(email)
 
     assert list(Counter.objects.values()) == before

@@ -13,16 +13,16 @@ from accounts.events.models import Event, EventName
 
 
 class Command(BaseCommand):
-    help = "Back up the database into a new file of a folder. The service goes on meanwhile."
+    help = "Back up the database into a new file in a folder, while the service runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("folder", type=Path, nargs="?")
-        what.add_argument(
-            "--record", action="store_true", help="make none: record that other means made one now"
+        target = parser.add_mutually_exclusive_group(required=True)
+        target.add_argument("folder", type=Path, nargs="?")
+        target.add_argument(
+            "--record", action="store_true", help="only record that another tool has made a backup"
         )
         parser.add_argument(
-            "--keep-days", type=int, metavar="DAYS", help="remove backups there that are older"
+            "--keep-days", type=int, metavar="DAYS", help="remove older backups from the folder"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,6 +38,6 @@ class Command(BaseCommand):
         except (BackupError, OSError) as error:
             raise CommandError(f"Nothing was backed up. {error}") from error
         except Error as error:
-            said = str(error).partition("\n")[0]
-            raise CommandError(f"The backup is made and could not be recorded. {said}") from error
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"The backup is made and could not be recorded. {reason}") from error
         self.stdout.write(f"{file} ({file.stat().st_size:,} bytes)")

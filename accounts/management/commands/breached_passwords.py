@@ -1,4 +1,4 @@
-"""Make the file of refused passwords that BREACHED_PASSWORDS names."""
+"""Write the file of refused passwords that BREACHED_PASSWORDS names."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -13,22 +13,22 @@ from accounts.passwords.policy import MAXIMUM_LENGTH, MINIMUM_LENGTH
 
 
 class Command(BaseCommand):
-    help = "Make the file for BREACHED_PASSWORDS out of a list of breached passwords."
+    help = "Write the file for BREACHED_PASSWORDS from a list of breached passwords."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "source",
             type=Path,
-            help="lines like HASH:COUNT, in the order of the hashes, as Have I Been Pwned has them",
+            help="lines like HASH:COUNT, sorted by hash, as Have I Been Pwned provides them",
         )
         parser.add_argument("target", type=Path, help="the file to write")
         parser.add_argument(
             "--plain",
             type=int,
             metavar="MOST",
-            help="the lines are passwords instead, the commonest first: take so many that no other"
-            " rule refuses",
+            help="the lines are passwords instead, the commonest first: use the first MOST of them"
+            " that no other rule refuses",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -49,7 +49,7 @@ class Command(BaseCommand):
 
 
 def candidates(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the passwords that are as long as they must be, and not refused as common anyway."""
+    """Yield the passwords that the rules for length and common passwords allow."""
     common = CommonPasswordValidator().passwords
     for line in lines:
         password = line.rstrip(b"\r\n").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Django's command, except that it writes the password alone and ends the user's sessions."""
+"""Like Django's command, but it writes only the password, and ends the user's sessions."""
 
 from getpass import getpass
 from typing import Any
@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError, CommandParser
 
 from accounts.actors.actor import COMMAND
+from accounts.management import people
 from accounts.passwords import flows
-from accounts.users.models import User
 
 
 class Command(BaseCommand):
@@ -19,10 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            user = User.objects.get_by_natural_key(options["email"])
-        except User.DoesNotExist as error:
-            raise CommandError("Nobody has an account with this address.") from error
+        user = people.find(options["email"])
         password = getpass("New password: ")
         if getpass("New password (again): ") != password:
             raise CommandError("The passwords differ.")

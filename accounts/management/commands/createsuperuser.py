@@ -1,4 +1,4 @@
-"""Django's command, except that without a terminal it makes the account or fails."""
+"""Like Django's command, but without a terminal it creates the account or fails."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Command(createsuperuser.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = copy(self.username_field)
-        field.clean = said_once(field.clean)
+        field.clean = without_repetition(field.clean)
         self.username_field = field
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,12 +27,12 @@ class Command(createsuperuser.Command):
             options["interactive"] = False
         try:
             super().handle(*args, **options)
-        except IntegrityError as error:  # Made by another process since it was looked for.
+        except IntegrityError as error:  # Another process has just created it.
             raise CommandError("Error: That email is already taken.") from error
 
 
-def said_once(clean: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a field's method that does not repeat what several validators say alike."""
+def without_repetition(clean: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that reports a message once if several validators report the same."""
 
     def clean_once(*args: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Tell an operator in plain words what is right and what is wrong."""
+"""Check the setup and report what is right and what is wrong."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,10 +25,10 @@ from accounts.outbox.sender import reason
 from accounts.throttling.models import Counter
 
 Examination = Callable[[], Iterable[Finding]]
-SKEW = 1.0  # Seconds between two clocks from which on limits and tokens are not exact.
+SKEW = 1.0  # Seconds between two clocks; beyond it, limits and tokens are not exact.
 TIMEOUT = 5  # Seconds.
-# Who answers, and how many connections an ordinary role may still open beside those of this node,
-# which are known by role, database and address.
+# The process that answers, and how many connections an ordinary role may open, without counting
+# those of this node: they have its role, its database and its IP address.
 CONNECTIONS = """
     SELECT pg_backend_pid(),
         current_setting('max_connections')::int
@@ -42,14 +42,14 @@ CONNECTIONS = """
     FROM pg_stat_activity own, pg_stat_activity other
     WHERE own.pid = pg_backend_pid()
 """
-BACKUP_LATE = timedelta(hours=26)  # One a night, at an hour that varies and takes its time.
+BACKUP_LATE = timedelta(hours=26)  # A day, and two hours because start and duration vary.
 
 
 class Command(BaseCommand):
     help = (
-        "Look at settings, keys, proxies, mail, web server, database and jobs; say what is wrong."
+        "Check settings, keys, proxies, mail, web server, database and jobs; report what is wrong."
     )
-    requires_system_checks = []  # It tells them itself, and everything else beside them.
+    requires_system_checks = []  # It reports them itself, together with its other findings.
 
     def handle(self, *args: Any, **options: Any) -> None:
         marks = {
@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
 
 def examine(*examinations: Examination) -> Iterator[Finding]:
-    """Yield what all of them find; one that fails is a finding, and the others go on."""
+    """Yield the findings of all; one that fails is a finding, and the others continue."""
     for examination in examinations:
         try:
             yield from examination()
@@ -100,14 +100,13 @@ def mail_server() -> Iterator[Finding]:
 
 
 def web_server() -> Iterator[Finding]:
-    """Ask the server of this machine whether it is up."""
     url = f"http://127.0.0.1:{settings.PORT}/api/health"
     with closing(HTTPConnection("127.0.0.1", settings.PORT, timeout=TIMEOUT)) as server:
         try:
             server.request("GET", "/api/health", headers={"Host": settings.HOST})
             status = server.getresponse().status
         except ConnectionRefusedError:
-            # Only the operator knows whether one should: it may listen elsewhere, in a container.
+            # Only the operator knows whether this is wrong: it may listen in a container.
             yield None, f"No web server listens at {url}; that is right if it runs elsewhere."
         except (OSError, HTTPException) as error:
             yield False, f"The web server does not answer {url}: {type(error).__name__}."
@@ -116,7 +115,7 @@ def web_server() -> Iterator[Finding]:
 
 
 def database() -> Iterator[Finding]:
-    """Examine what only a database that answers can tell."""
+    """Check the database, and if it answers, everything that depends on it."""
     try:
         with connection.cursor() as cursor:
             started = time.perf_counter()
@@ -140,9 +139,9 @@ def described() -> str:
 
 
 def encryption() -> Iterator[Finding]:
-    """Look at where the connection really leads, whatever names, services and variables say."""
+    # Of the open connection: names, services and variables may differ from the settings.
     info = connection.connection.info
-    sslmode = info.get_parameters().get("sslmode", "prefer")  # What libpq does by itself.
+    sslmode = info.get_parameters().get("sslmode", "prefer")  # The default of libpq.
     yield configuration.encryption(info.host, info.hostaddr, sslmode)
 
 
@@ -154,24 +153,24 @@ def clock() -> Iterator[Finding]:
 
 
 def connections() -> Iterator[Finding]:
-    """Compare what this node may hold open with what the database leaves it."""
+    """Compare the connections that this node may open with those that the database has left."""
     pid = connection.connection.info.backend_pid
     with connection.cursor() as cursor:
         cursor.execute(CONNECTIONS)
-        server_pid, room = cursor.fetchone()
+        server_pid, left = cursor.fetchone()
     needed = settings.WORKERS * settings.CONNECTIONS + 1
     parts = f"{settings.CONNECTIONS} for each of {settings.WORKERS} workers, and one to send mail"
-    if server_pid != pid:  # Who made this connection is not who answers it.
+    if server_pid != pid:  # The process behind this connection is not the one that answers.
         yield True, "A pooler stands before PostgreSQL: how many connections it has is its setting."
-    elif needed > room:
+    elif needed > left:
         remedy = "raise max_connections, or put deploy/pgbouncer.ini between"
-        yield False, f"This node needs {needed} connections ({parts}), of {room} left: {remedy}."
+        yield False, f"This node needs {needed} connections ({parts}), of {left} left: {remedy}."
     else:
-        yield True, f"This node needs {needed} connections ({parts}), of {room} left."
+        yield True, f"This node needs {needed} connections ({parts}), of {left} left."
 
 
 def migrations() -> Iterator[Finding]:
-    """Look at the jobs too, if the database has every table that they ask."""
+    """Check the migrations, and if all are applied, the jobs, which need every table."""
     executor = MigrationExecutor(connection)
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
@@ -214,7 +213,7 @@ def jobs() -> Iterator[Finding]:
 
 
 def backups() -> Iterator[Finding]:
-    """Look for a backup within a day where there is something to lose."""
+    """Check that the last backup is recent, in production."""
     made_at = last_backup_at()
     if made_at is None:
         yield not settings.IS_PRODUCTION, "No backup was ever made: schedule manage.py backup."

@@ -1,4 +1,4 @@
-"""Say why a person cannot sign in, and what happened to the account of late."""
+"""Explain why a person cannot sign in, and list the newest events of the account."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +14,12 @@ from accounts.outbox import flows as outbox
 from accounts.throttling import flows as throttling
 from accounts.users.models import User, validate_new_email
 
-NEWEST = 10  # So many events are told, and so many mails.
+NEWEST = 10  # Events, and mails.
 STATUSES = {"READY": "waits", "RUNNING": "is being sent", "FAILED": "has failed for good"}
 
 
 class Command(BaseCommand):
-    help = "Say why a person cannot sign in: the account, limits, sessions, events and mails."
+    help = "Explain why a person cannot sign in: the account, limits, sessions, events and mails."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
@@ -45,18 +45,19 @@ def explain(email: str) -> Iterator[str]:
 
 
 def no_account(email: str) -> str:
-    """Say that it is so. Raises CommandError if the address cannot be one."""
+    """Return the sentence. Raises CommandError if the text is no email address."""
     try:
         validate_new_email(email)
     except ValidationError as error:
         raise CommandError("This cannot be an email address.") from error
-    return "No account has this address."
+    return "No account has this email address."
 
 
 def verification(user: User) -> str:
     if user.email_verified_at:
-        return f"The address was verified, {instant(user.email_verified_at)}."
-    return f"The address is not verified, and EMAIL_VERIFICATION is {settings.EMAIL_VERIFICATION}."
+        return f"The email address was verified, {instant(user.email_verified_at)}."
+    mode = settings.EMAIL_VERIFICATION
+    return f"The email address is not verified, and EMAIL_VERIFICATION is {mode}."
 
 
 def obstacles(user: User) -> Iterator[str]:
@@ -71,7 +72,7 @@ def obstacles(user: User) -> Iterator[str]:
 
 
 def inactivity(user: User) -> str:
-    """Say why the account is not active, as far as the audit log remembers it."""
+    # The audit log may have lost the event: its retention is limited.
     names = (EventName.ACCOUNT_ACTIVATED, EventName.ACCOUNT_DEACTIVATED)
     last = user.events.filter(name__in=names).order_by("-id").first()
     if last and last.name == EventName.ACCOUNT_DEACTIVATED:
@@ -83,17 +84,17 @@ def sessions(user: User) -> str:
     last = user.sessions.order_by("-last_used_at").first()
     if last is None:
         return "They hold no session, and none that has ended is kept."
-    place = f"{last.device} from {last.ip_address or 'an unknown address'}"
+    origin = f"{last.device} from {last.ip_address or 'an unknown IP address'}"
     number = user.sessions.live().count()
-    return f"Live sessions: {number}; last seen {instant(last.last_used_at)}, {place}."
+    return f"Live sessions: {number}; last seen {instant(last.last_used_at)}, {origin}."
 
 
 def events(user: User) -> Iterator[str]:
     for event in user.events.order_by("-id")[:NEWEST]:
-        place = f" from {event.ip_address}" if event.ip_address else ""
+        origin = f" from {event.ip_address}" if event.ip_address else ""
         details = ", ".join(f"{key}: {value}" for key, value in event.details.items())
         more = f" ({details})" if details else ""
-        yield f"{instant(event.created_at)}: {event.name}{place}{more}."
+        yield f"{instant(event.created_at)}: {event.name}{origin}{more}."
 
 
 def unsent(user: User) -> Iterator[str]:

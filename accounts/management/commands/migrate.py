@@ -1,4 +1,4 @@
-"""Django's command, except that of several at once one works and the others wait."""
+"""Like Django's command, but of several at once one migrates and the others wait."""
 
 import os
 import time
@@ -19,27 +19,25 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
         lock = server_lock if connection.vendor == "postgresql" else folder_lock
-        with lock(connection) as take:
-            if not take():
+        with lock(connection) as try_lock:
+            if not try_lock():
                 self.stdout.write("Another process is migrating this database: waiting for it.")
                 self.stdout.flush()
-                while not take():
+                while not try_lock():
                     time.sleep(PAUSE)
             super().handle(*args, **options)
 
 
 @contextmanager
 def server_lock(connection: Any) -> Iterator[Callable[[], bool]]:
-    """Return what tries to take the lock, which ends with a transaction of its own connection.
-
-    Behind a pooler a session's lock would stay with a connection that serves others next.
-    """
+    """Yield a function that tries to lock the database, by a transaction of another connection."""
+    # Behind a pooler, the lock of a session would stay with a connection that serves others next.
     own = connection.copy()
     own.set_autocommit(False)
 
-    # To wait inside a statement would hold a snapshot, for whose end CREATE INDEX CONCURRENTLY
-    # waits, in the process that has the lock.
-    def take() -> bool:
+    # A statement that waits for the lock would hold a snapshot, and CREATE INDEX CONCURRENTLY in
+    # the process with the lock waits for the end of every snapshot.
+    def try_lock() -> bool:
         own.rollback()
         with own.cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -47,12 +45,12 @@ def server_lock(connection: Any) -> Iterator[Callable[[], bool]]:
             return bool(cursor.fetchone()[0])
 
     with closing(own):
-        yield take
+        yield try_lock
 
 
 @contextmanager
 def folder_lock(connection: Any) -> Iterator[Callable[[], bool]]:
-    """Return what tries to lock the folder of SQLite's file, if it is one that can be locked."""
+    """Yield a function that tries to lock the folder of SQLite's file, where that is possible."""
     folder = Path(connection.settings_dict["NAME"]).parent
     if connection.is_in_memory_db() or os.name != "posix" or not os.access(folder, os.R_OK):
         yield lambda: True

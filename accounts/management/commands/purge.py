@@ -1,4 +1,4 @@
-"""Delete what nobody needs any more."""
+"""Delete the rows that are no longer needed."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,15 +15,14 @@ from accounts.outbox.sender import GIVE_UP_AFTER
 from accounts.sessions.models import Session
 from accounts.throttling.models import Counter
 
-BATCH = 1000  # Rows that one statement deletes, so that it takes milliseconds.
-WEEK = timedelta(days=7)  # To see in the admin what was sent, and what could not be.
+BATCH = 1000  # Rows that one statement deletes, within milliseconds.
+WEEK = timedelta(days=7)  # The admin shows sent and failed mails this long.
 
 
 class Command(BaseCommand):
-    help = "Delete what is over: sessions, counters, events, links, mails. Run it once a day."
+    help = "Delete expired sessions, counters, events, links and mails. Run it once a day."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete it; a link only when no mail waits any more that would renew it."""
         now = timezone.now()
         old_session = now - timedelta(days=settings.SESSION_RETENTION_DAYS)
         old_event = now - timedelta(days=settings.EVENT_RETENTION_DAYS)
@@ -31,6 +30,7 @@ class Command(BaseCommand):
         for name, rows, time in (
             ("sessions", Session.objects.ended_before(old_session), "created_at"),
             ("counters", Counter.objects.over(), "resets_at"),
+            # Until then, a mail that waits may still renew its link.
             ("links", Link.objects.filter(expires_at__lt=now - GIVE_UP_AFTER), "expires_at"),
             ("mails", mails.filter(finished_at__lt=now - WEEK), "finished_at"),
             ("events", Event.objects.filter(created_at__lt=old_event), "created_at"),
@@ -39,12 +39,10 @@ class Command(BaseCommand):
 
 
 def delete(rows: QuerySet[Any], time: str) -> int:
-    """Delete these rows and return how many.
-
-    In batches, each a transaction of its own: another request waits for one batch at most.
-    They go along the index on ``time``, each from where the one before ended: from the start
-    again, it would read past everything that was just deleted.
-    """
+    """Delete the rows and return their number."""
+    # Each batch has its own transaction, so that another request waits for one batch at most. The
+    # batches follow the index on ``time``, each from the end of the one before: from the start,
+    # it would read past all rows that were just deleted.
     deleted, rest = 0, rows.order_by(time)
     while batch := list(rest.values_list("pk", time)[:BATCH]):
         end = batch[-1][1]

@@ -11,7 +11,7 @@ from accounts.users.models import User
 
 
 class Command(BaseCommand):
-    help = "Replace the database by a backup, sign everybody out, and bring it up to date."
+    help = "Replace the database by a backup, sign everyone out, and apply missing migrations."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
@@ -26,12 +26,12 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was restored. {error}") from error
         call_command("migrate", verbosity=0, interactive=False)
         self.stdout.write(
-            f"{User.objects.count():,} accounts were restored. Everybody is signed out, and no link"
+            f"{User.objects.count():,} accounts were restored. Everyone is signed out, and no link"
             " in a mail works. Mail that waited then may be sent a second time."
         )
 
     def ask(self) -> None:
-        self.stdout.write(f"Everything in {flows.place()} will be replaced.")
+        self.stdout.write(f"Everything in {flows.target()} will be replaced.")
         try:
             answer = input("Type yes to go on: ")
         except EOFError:

@@ -1,4 +1,4 @@
-"""For a database that something else than ``restore`` has set back to an earlier state."""
+"""End the sessions and links of a database that other means than ``restore`` restored."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from accounts.backups import flows
 
 class Command(BaseCommand):
     help = (
-        "Sign everybody out and make every link in a mail void: after a point-in-time recovery, "
-        "or the promotion of a replica that may have been behind."
+        "Sign everyone out and void every link in a mail: after a point-in-time recovery, or the "
+        "promotion of a replica that may have been behind."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        flows.begin_anew()
-        self.stdout.write("Everybody is signed out, and no link in a mail works.")
+        flows.end_earlier_state()
+        self.stdout.write("Everyone is signed out, and no link in a mail works.")

@@ -1,4 +1,4 @@
-"""Let a person try again who has failed too often."""
+"""Lift the limits of one account before they end."""
 
 from typing import Any
 

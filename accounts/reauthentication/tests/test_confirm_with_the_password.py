@@ -178,7 +178,7 @@ def test_explain_says_that_the_password_cannot_confirm(clock, capsys, member, us
     lines = capsys.readouterr().out.splitlines()
     assert "Nothing keeps them from signing in with the right password." in lines
     assert (
-        "Cannot confirm with their password: 5 of 5 wrong current passwords of who is signed in,"
+        "Cannot confirm with their password: 5 of 5 wrong current passwords in a session,"
         " until 2026-01-01 12:05:00 UTC (REAUTHENTICATION_RATE_ACCOUNT)."
     ) in lines
 
