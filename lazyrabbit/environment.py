@@ -143,7 +143,7 @@ def parse_mailbox(text: str) -> str:
         forbid_multi_line_headers("From", text, "utf-8")  # The header.
     except Exception:  # noqa: BLE001 (the parser behind these fails in many ways)
         address = ""
-    # Django would encode other letters in the address, which then names another mailbox or none.
+    # Django would encode other letters in the email address, which then names another mailbox.
     is_as_written = text == address or text.endswith(f"<{address}>")
     if not (is_as_written and "@" in address and text.isprintable()):
         raise ValidationError(

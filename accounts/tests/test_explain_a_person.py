@@ -90,7 +90,7 @@ def test_explain_tells_waiting_from_deactivated_accounts(explain, client, superu
     assert [line for line in lines if line.startswith("The account was deactivated on 2")]
 
 
-def test_explain_says_what_an_address_and_a_password_lack(explain, user, settings):
+def test_explain_says_that_verification_and_password_are_missing(explain, user, settings):
     settings.EMAIL_VERIFICATION = "required"
     user.set_unusable_password()
     user.save()
@@ -170,14 +170,14 @@ def test_explain_says_nothing_secret(explain, client, member, user, deliver):
     assert user.email not in said
 
 
-def test_an_address_without_an_account_is_told_from_what_is_no_address(explain, db):
+def test_an_email_address_without_an_account_is_told_from_nonsense(explain, db):
     assert explain("unknown@example.com") == ["No account has this email address."]
     for nonsense in ("nonsense", "", "a@example.com,b@example.com"):
         with pytest.raises(CommandError, match=r"^This cannot be an email address\.$"):
             explain(nonsense)
 
 
-def test_an_imported_address_that_no_new_account_may_have_is_explained(explain, db):
+def test_an_imported_email_address_that_no_new_account_may_have_is_explained(explain, db):
     user = User.objects.create_user("ana@localhost", PASSWORD)
 
     assert re.match(rf"This is user {user.pk}, since ", explain("Ana@localhost")[0])
