@@ -1,4 +1,4 @@
-"""The OpenAPI schema: every operation with every status and code that it can answer with."""
+"""The OpenAPI schema: every operation with every status and code of its responses."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -156,7 +156,7 @@ class AutoSchema(openapi.AutoSchema):
         }
 
     def _headers(self, status: int) -> dict[str, Any]:
-        """Describe the headers that every answer of this status has."""
+        """Describe the headers of every response with this status."""
         names = ["X-Request-ID", *([HEADER_OF[status]] if status in HEADER_OF else [])]
         return {name: self._header(name) for name in names}
 
@@ -193,7 +193,7 @@ class AutoSchema(openapi.AutoSchema):
             yield example(status, code, detail)
 
     def _problem(self, status: int, examples: dict[str, Any]) -> dict[str, Any]:
-        """Describe the problems of one status: which codes they have, and an example of each."""
+        """Describe the problems of one status: their codes, and an example of each."""
         reference = self._component(ResolvedComponent.SCHEMA, "Problem", PROBLEM)
         code = {"type": "string", "enum": sorted(examples)}
         schema = {"allOf": [reference, {"properties": {"code": code}}]}
@@ -211,7 +211,7 @@ def example(status: int, code: str, detail: str, attr: str | None = None) -> dic
 
 
 def sentence(field: Any, code: str) -> str:
-    """Return what the field says to a person for this code."""
+    """Return the field's message for this code."""
     message = str(field.error_messages.get(code, "Enter a valid value."))
     numbers = {
         name: getattr(field, name, None) for name in ("max_length", "min_value", "max_value")

@@ -1,4 +1,4 @@
-"""What a request shows to prove that the account's owner sends it."""
+"""The evidence in a request that the account's owner sends it."""
 
 from typing import NamedTuple
 

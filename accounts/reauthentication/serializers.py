@@ -1,4 +1,4 @@
-"""How a request proves that the account's owner sends it."""
+"""The member of a request that proves that the account's owner sends it."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from accounts.users.fields import PasswordField
 
 # A docstring would describe every subclass in the schema.
 class ReauthenticationSerializer(serializers.Serializer[Any]):
-    # The proof comes last, so that mistakes in the other fields are named first.
+    # The proof is last, so that errors of the other fields are listed first.
     def get_fields(self) -> Any:
         current_password = PasswordField(
             required=False,
             allow_null=True,
-            help_text="Needed if the sign-in is long ago, and always by staff.",
+            help_text="Required after an old sign-in, and always from staff.",
         )
         return super().get_fields() | {"current_password": current_password}
 
