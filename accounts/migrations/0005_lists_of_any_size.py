@@ -1,10 +1,10 @@
-"""Indexes for the admin's lists, the queue and the purge, built while the service goes on."""
+"""Build indexes for the admin's lists, the queue and the purge, while the service runs."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 QUEUE = 'django_tasks_database_dbtaskresult'
-# What no model of ours can declare. A pattern is PostgreSQL's; SQLite has no such index.
+# No model of ours can declare these. Indexes for patterns are PostgreSQL's; SQLite has none.
 OTHERS = {
     'users_full_name': 'users (upper(full_name) text_pattern_ops)',
     'queue_enqueued_at': f'{QUEUE} (enqueued_at)',
@@ -23,7 +23,7 @@ class AddIndex(AddIndexConcurrently):
             return migrations.AddIndex.database_forwards(
                 self, app_label, schema_editor, from_state, to_state
             )
-        # What an attempt that was interrupted has left behind.
+        # An interrupted attempt may have left an invalid index.
         schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS {self.index.name}')
         super().database_forwards(app_label, schema_editor, from_state, to_state)
 
@@ -33,7 +33,8 @@ class AddIndex(AddIndexConcurrently):
 
 
 def be_patient(apps, schema_editor):
-    """To build takes longer than a statement may; it stops nobody, so it may also wait."""
+    # Building an index takes longer than the timeout of a statement. It blocks no one, so it may
+    # also wait for locks.
     if is_postgresql(schema_editor):
         schema_editor.execute('SET statement_timeout = 0')
         schema_editor.execute('SET lock_timeout = 0')

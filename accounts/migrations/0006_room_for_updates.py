@@ -1,4 +1,4 @@
-"""Room in each page for what is changed again and again, so that it is changed without an index."""
+"""Leave space in each page for frequent updates, so that they need not change an index."""
 
 from django.db import migrations
 
@@ -6,7 +6,7 @@ PERCENT = 90
 
 
 def set_fillfactor(schema_editor, value):
-    """It holds for new pages, and its lock lets everybody read and write."""
+    # It applies to new pages, and its lock allows reads and writes.
     if schema_editor.connection.vendor == 'postgresql':
         for table in ('sessions', 'counters'):
             schema_editor.execute(f'ALTER TABLE {table} SET (fillfactor = {value})')

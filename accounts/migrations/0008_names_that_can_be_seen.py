@@ -1,4 +1,4 @@
-"""What forms take as a name; nothing in the database changes."""
+"""Restrict the names that forms accept; nothing in the database changes."""
 
 import django.core.validators
 from django.db import migrations, models

@@ -1,4 +1,4 @@
-"""Count every attempt to send a mail; an index for what waits; no recipient in a stored error."""
+"""Count attempts to send mails, index the mails that wait, and remove recipients from errors."""
 
 from importlib import import_module
 
@@ -14,7 +14,7 @@ def remove_index(apps, schema_editor):
 
 
 def add_index(apps, schema_editor):
-    remove_index(apps, schema_editor)  # What an attempt that was interrupted has left behind.
+    remove_index(apps, schema_editor)  # An interrupted attempt may have left an invalid one.
     schema_editor.execute(f'CREATE INDEX {concurrently(schema_editor)} {WAITING}')
 
 
@@ -23,19 +23,19 @@ def concurrently(schema_editor):
 
 
 def forget_tracebacks(apps, schema_editor):
-    """Their last line named the recipient."""
+    # The last line of each named the recipient.
     tasks = apps.get_model('django_tasks_database', 'DBTaskResult')
     tasks.objects.exclude(traceback='').update(traceback='')
 
 
 def keep_permissions(apps, schema_editor):
-    """Let those see the mails who could see the tasks that they are."""
+    """Give the permission to see mails to users with the permission to see tasks."""
     Permission = apps.get_model('auth', 'Permission')
     known = Permission.objects.filter(
         codename='view_dbtaskresult', content_type__app_label='django_tasks_database'
     ).first()
     if known is None:
-        return  # A new database: permissions are made after its migrations.
+        return  # A new database: Django creates the permissions after the migrations.
     ContentType = apps.get_model('contenttypes', 'ContentType')
     kind, _ = ContentType.objects.get_or_create(app_label='accounts', model='mail')
     view, _ = Permission.objects.get_or_create(
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         ('django_tasks_database', '0021_conditional_partial_index_ordering'),
     ]
 
-    # The table comes last: after an interruption, everything before it may be done again.
+    # The table is created last: after an interruption, all steps before it can be repeated.
     operations = [
         migrations.RunPython(indexes.be_patient, indexes.be_impatient),
         migrations.RunPython(add_index, remove_index),

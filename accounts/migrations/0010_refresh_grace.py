@@ -1,4 +1,4 @@
-"""When the tokens of a session's generation were first used, and where its refresh came from."""
+"""Store when a session's current tokens were first used, and the network of the refresh."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""Beside the link of a mail, six digits to type."""
+"""Add a code of six digits to the link of a mail."""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""The name of the device beside its user agent; rows without one keep the database's default."""
+"""Store the name of the device with its user agent; older rows get the database's default."""
 
 from django.db import migrations, models
 

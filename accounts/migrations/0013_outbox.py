@@ -1,4 +1,4 @@
-"""Mails that wait are queued under the new name of their room."""
+"""Queue the mails that wait under the new name of their room."""
 
 from django.db import migrations
 from django.db.models import F, Value

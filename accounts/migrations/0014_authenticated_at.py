@@ -1,4 +1,4 @@
-"""When a session's user last proved who they are; the version before leaves it to the database."""
+"""Store when a session's user last authenticated; the previous version uses the default."""
 
 from django.db import migrations, models
 from django.db.models.functions import Now

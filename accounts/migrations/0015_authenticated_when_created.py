@@ -1,4 +1,4 @@
-"""Sessions of before were authenticated when they were created."""
+"""Set the time of authentication of older sessions to the time of their creation."""
 
 from django.db import migrations
 from django.db.models import F
@@ -8,7 +8,7 @@ BATCH = 10_000
 
 def take_over_created_at(apps, schema_editor):
     sessions = apps.get_model('accounts', 'Session').objects.using(schema_editor.connection.alias)
-    # Those that the version before starts meanwhile have the right time already, or nearly so.
+    # Sessions that the previous version starts meanwhile have nearly the right time already.
     remaining = sessions.filter(authenticated_at__gt=F('created_at')).order_by('pk')
     while ids := list(remaining.values_list('pk', flat=True)[:BATCH]):
         sessions.filter(pk__in=ids).update(authenticated_at=F('created_at'))
@@ -17,7 +17,7 @@ def take_over_created_at(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    # In batches: millions of rows in one transaction would keep their refreshes waiting.
+    # In batches: one transaction with millions of rows would block the refreshes of the sessions.
     atomic = False
 
     dependencies = [
