@@ -43,8 +43,8 @@ class AuthViewSet(EntranceViewSet):
     def signup(self, request: Request) -> Response:
         """Create an account.
 
-        It signs nobody in: that is the next request. Where addresses must be verified first, it
-        is 202 with a message and no user, whether or not the address has an account.
+        Signing in is the next request. Where email addresses must be verified first, the answer
+        is 202 with a message and no user, whether or not the email address has an account.
         """
         data = self.validated_data()
         user = flows.signup(

@@ -90,15 +90,14 @@ class EmailViewSet(EntranceViewSet):
         serializer_class=VerifyEmailSerializer,
     )
     def verify_email(self, request: Request) -> Response:
-        """Verify my address with the link or the code in a mail.
+        """Verify my email address with the link or the code in a mail.
 
-        The mail shows whose the address is, and not whose the account: anybody can sign up with
-        another person's address. So beside the link send a bearer token of the account or its
-        password as `current_password`; beside the code, a bearer token or `email` and `password`.
-        Without either it is 403 `ownership_required`, and the link stays good. A reader who did
-        not sign up sends `start_over`: sessions and links end, the password is void, and a link
-        to set a new one is sent. A link that has verified the address says so when it comes
-        again, and does nothing more.
+        The mail proves the mailbox, not the account: anyone can sign up with another person's
+        email address. So beside the token send a bearer token of the account or its password as
+        `current_password`; beside the code, a bearer token or `email` and `password`. Without
+        them the answer is 403 `ownership_required`, and the link stays good. A reader who did not
+        sign up sends `start_over`: all sessions and links end, the password is void, and a link to
+        set a new one is sent. A link that is repeated says that the email address is verified.
         """
         data = self.validated_data()
         outcome = flows.verify_email(
@@ -116,9 +115,9 @@ class EmailViewSet(EntranceViewSet):
         serializer_class=AddressSerializer,
     )
     def resend_verification(self, request: Request) -> Response:
-        """Send the link to verify an address once more.
+        """Send the link to verify an email address once more.
 
-        The answer is the same for every address.
+        The answer is the same for every email address.
         """
         data = self.validated_data()
         outbox.request_link(Purpose.VERIFY, email=data["email"], actor=self.actor)
@@ -137,12 +136,12 @@ class EmailViewSet(EntranceViewSet):
         serializer_class=ProofSerializer,
     )
     def confirm_email_change(self, request: Request) -> Response:
-        """Confirm my new address with the link or the code in a mail.
+        """Confirm my new email address with the link or the code in a mail.
 
-        Beside the link send a bearer token of the account or its password as `current_password`;
-        beside the code, a bearer token or the present `email` and `password`. Without either it
-        is 403 `ownership_required`. Whatever is refused, the link stays good. To go back to an
-        address to which a change can still be undone undoes it: everybody is signed out, the
+        Beside the token send a bearer token of the account or its password as `current_password`;
+        beside the code, a bearer token or the present `email` and `password`. Without them the
+        answer is 403 `ownership_required`. A link that is refused stays good. Changing back to an
+        email address to which a change can still be undone undoes it: all sessions end, the
         password is void, and a link to set a new one is sent.
         """
         data = self.validated_data()
@@ -159,9 +158,9 @@ class EmailViewSet(EntranceViewSet):
         serializer_class=LinkSerializer,
     )
     def undo_email_change(self, request: Request) -> Response:
-        """Take back a change of my address with the link in a mail.
+        """Undo a change of my email address with the link in a mail.
 
-        Everybody is signed out, the password is void, and a link to set a new one is sent.
+        All sessions end, the password is void, and a link to set a new one is sent.
         """
         data = self.validated_data()
         flows.undo_change(token=data["token"], actor=self.actor)
@@ -176,7 +175,7 @@ class ChangeEmailViewSet(MemberViewSet):
         errors=[PasswordIncorrect, ReauthenticationRequired, TooManyAttempts, Overloaded],
     )
     def create(self, request: Request) -> Response:
-        """Change my address.
+        """Change my email address.
 
         It changes when the link that is sent to the new one is followed.
         """

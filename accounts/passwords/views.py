@@ -59,7 +59,7 @@ class PasswordViewSet(EntranceViewSet):
     def forgot_password(self, request: Request) -> Response:
         """Send a link to set a new password.
 
-        The answer is the same for every address.
+        The answer is the same for every email address.
         """
         data = self.validated_data()
         outbox.request_link(Purpose.RESET, email=data["email"], actor=self.actor)
@@ -79,7 +79,7 @@ class PasswordViewSet(EntranceViewSet):
     def reset_password(self, request: Request) -> Response:
         """Set a new password with the link in a mail.
 
-        Everybody is signed out, and nobody in: that is the next request. The address is verified.
+        All sessions end, and the next request is a sign-in. The email address is verified.
         """
         data = self.validated_data()
         flows.reset(token=data["token"], new_password=data["password"], actor=self.actor)
