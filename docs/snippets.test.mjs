@@ -289,7 +289,7 @@ for (const client of Object.keys(CLIENTS)) {
       }
     });
 
-    test("somebody else who is signed in is asked for the password of the account", async () => {
+    test("another person who is signed in is asked for the password of the account", async () => {
       const ben = newEmail();
       await tab.signUp({ email: ben, password: PASSWORD });
       const token = await openLink(tab, ben, "verify-email");
@@ -477,7 +477,7 @@ for (const client of Object.keys(CLIENTS)) {
       assert.equal(proxy.count("POST /auth/refresh 200"), 2);
     });
 
-    test("a service that is down signs nobody out", async () => {
+    test("a service that is down signs no one out", async () => {
       expire(tab);
       const session = tab.load();
       proxy.meet = async (line, response) => {
@@ -537,7 +537,7 @@ for (const client of Object.keys(CLIENTS)) {
       assert.deepEqual([await present(session), await present(last)], [[401, 401], [401, 401]]);
     });
 
-    test("nothing is done in the name of somebody else who signs in meanwhile", async () => {
+    test("nothing is done in the name of another person who signs in meanwhile", async () => {
       const other = await openTab(client);
       const ben = { email: newEmail(), password: PASSWORD, full_name: "Ben" };
       await other.signUp(ben);
