@@ -104,9 +104,13 @@ def record_once(attempt: Attempt, limit: Limit) -> None:
     """Record that a limit was reached, unless this window has its event already."""
     # A flood must not fill the log.
     if Counter.objects.mark_reported(limit.key):
-        _, actor, event, _, session_id, _ = attempt
-        user_id = attempt.find_user_id()
-        Event.objects.record(event, actor, user_id, session_id, limit=limit.name)
+        Event.objects.record(
+            attempt.event,
+            attempt.actor,
+            attempt.find_user_id(),
+            attempt.session_id,
+            limit=limit.name,
+        )
 
 
 def give_back(limits: Iterable[Limit]) -> None:
