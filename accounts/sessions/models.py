@@ -25,6 +25,7 @@ def with_user() -> tuple[Any, str, dict[int, Any]]:
     return compiler, sql, compiler.get_converters(columns)
 
 
+@cache
 def column_names(model: type[models.Model]) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields]
 
@@ -38,8 +39,6 @@ ROTATE = """
     WHERE id = %(id)s AND generation = %(current)s
         AND revoked_at IS NULL AND expires_at > %(last_used_at)s
 """
-
-
 ROTATED = {"id", "generation", "last_used_at", "expires_at", "refresh_network", "device"}
 
 
