@@ -271,7 +271,8 @@ def test_a_mail_that_the_version_before_queued_goes_out(client, user, server):
     mail = DBTaskResult.objects.get()
     purpose, email, actor = mail.args_kwargs["args"]
     mail.task_path = "accounts.outbox.tasks.look_up"
-    mail.args_kwargs["args"] = [purpose, email, list(actor.values())]
+    in_order = [actor[name] for name in Actor._fields]
+    mail.args_kwargs["args"] = [purpose, email, in_order]
     mail.save()
 
     send_due()
