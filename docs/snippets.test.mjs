@@ -477,6 +477,33 @@ for (const client of Object.keys(CLIENTS)) {
       assert.equal(proxy.count("POST /auth/refresh 200"), 2);
     });
 
+    test("a sign-in that meets an overloaded service is sent once more after the wait", async () => {
+      let wait = "1";
+      proxy.meet = async (line, response) => {
+        if (!line.startsWith("POST /auth/signin") || !wait) return;
+        const headers = { "Content-Type": "application/problem+json", "Retry-After": wait };
+        response.writeHead(503, headers).end(JSON.stringify({ status: 503, code: "overloaded" }));
+        wait = null;
+      };
+      const started = Date.now();
+
+      assert.equal((await tab.signIn(email, PASSWORD)).email, email);
+      assert.ok(Date.now() - started >= 1000);
+      assert.equal(proxy.count("POST /auth/signin"), 2);
+    });
+
+    test("a service that stays overloaded says so after one more request", async () => {
+      proxy.meet = async (line, response) => {
+        if (!line.startsWith("POST /auth/signin")) return;
+        const headers = { "Content-Type": "application/problem+json", "Retry-After": "0" };
+        const body = { status: 503, code: "overloaded", detail: "Later.", errors: [] };
+        response.writeHead(503, headers).end(JSON.stringify(body));
+      };
+
+      await assert.rejects(tab.signIn(email, PASSWORD), { code: "overloaded", detail: "Later." });
+      assert.equal(proxy.count("POST /auth/signin"), 2);
+    });
+
     test("a service that is down signs no one out", async () => {
       expire(tab);
       const session = tab.load();
