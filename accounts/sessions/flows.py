@@ -30,7 +30,7 @@ BATCH = 1000  # Rows that one transaction ends, so that no request waits for lon
 
 
 class Tokens(NamedTuple):
-    """What a client keeps of a session. ``expires_in`` is the access token's, in seconds."""
+    """The tokens of a session; ``expires_in`` is the access token's lifetime in seconds."""
 
     access_token: str
     refresh_token: str
@@ -46,9 +46,10 @@ def issue(session: Session) -> Tokens:
 
 @transaction.atomic
 def start(user: User, actor: Actor) -> Tokens:
-    """Start a session on a device whose password was just found right.
+    """Start a session after the password was found right.
 
-    Raises InvalidCredentials if the account was deleted or deactivated, or its password changed.
+    Raises InvalidCredentials if the account was deleted or deactivated, or its password changed,
+    since the password was compared.
     """
     # The row's lock puts this start before such a change, which then ends the session, or after.
     unchanged = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
@@ -88,7 +89,7 @@ def replace(access_token: str | None, user: User, actor: Actor) -> None:
     """
     if access_token is not None:
         with suppress(InvalidToken):
-            token = present(AccessToken, access_token, actor)
+            token = parse(AccessToken, access_token, actor)
             end(user.sessions.filter(pk=token.sid), actor)
 
 
@@ -98,7 +99,7 @@ def refresh(refresh_token: str, actor: Actor) -> Tokens:
     Raises InvalidToken.
     """
     # One statement advances the session; its other values come from the token's claims.
-    token = present(RefreshToken, refresh_token, actor)
+    token = parse(RefreshToken, refresh_token, actor)
     now = timezone.now()
     next_ = Session(
         pk=token.sid,
@@ -115,7 +116,7 @@ def refresh(refresh_token: str, actor: Actor) -> Tokens:
     return issue(accept_or_revoke(token, now, actor))
 
 
-def present(kind: type[Token], text: str, actor: Actor) -> Token:
+def parse(kind: type[Token], text: str, actor: Actor) -> Token:
     """Parse a token that a client sent. Raises InvalidToken, and records a forged one."""
     try:
         return kind.parse(text)
@@ -159,11 +160,12 @@ def find(access_token: str | None, refresh_token: str | None, actor: Actor) -> S
     """Return the session that the tokens name, live or ended.
 
     Raises NotAuthenticated without a token; InvalidToken if none is valid, if the refresh token
-    is used, or if they name different sessions. Beside one, a bad access token is ignored.
+    is used, or if the two name different sessions. A refresh token excuses a bad access token.
     """
+    # If they name different sessions, it is unclear whose request this is.
     if access_token is None and refresh_token is None:
         raise NotAuthenticated
-    refresh = None if refresh_token is None else present(RefreshToken, refresh_token, actor)
+    refresh = None if refresh_token is None else parse(RefreshToken, refresh_token, actor)
     access = parse_access(access_token, actor, or_none=refresh is not None)
     named = {token.sid for token in (access, refresh) if token}
     session = Session.objects.filter(pk__in=named).first()
@@ -177,7 +179,7 @@ def find(access_token: str | None, refresh_token: str | None, actor: Actor) -> S
 def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> AccessToken | None:
     """Return the parsed token, or None for no token. Raises InvalidToken unless ``or_none``."""
     try:
-        return None if access_token is None else present(AccessToken, access_token, actor)
+        return None if access_token is None else parse(AccessToken, access_token, actor)
     except InvalidToken:
         if or_none:
             return None
@@ -187,7 +189,7 @@ def parse_access(access_token: str | None, actor: Actor, *, or_none: bool) -> Ac
 def count_change(session: Session, name: EventName, actor: Actor) -> None:
     """Count one more change of this kind to the account. Raises TooManyAttempts.
 
-    Call it before the change, and outside of its transaction, which would take the count back.
+    Call it before the change, and outside of its transaction: a rollback would undo the count.
     """
     # Each change is an event, which is kept for long.
     limits = [limit("CHANGE_RATE_ACCOUNT", name, str(session.user_id))]
@@ -209,11 +211,11 @@ def end(sessions: SessionQuerySet, actor: Actor, *, is_published: bool = True) -
 
 
 def revoke_access(*users: User, keep: Session | None = None) -> int:
-    """End what opens the users' accounts: sessions but ``keep``, the admin's too, and links.
+    """End the users' sessions except ``keep``, also in the admin, and void their links.
 
-    Links that undo a change of email address stay: a thief could end those too. Call it in a
-    transaction that has locked the users. Returns how many sessions were live.
+    Call it in a transaction that has locked the users. Returns how many sessions were live.
     """
+    # Links that undo a change of email address stay: otherwise a thief could end those too.
     ids = [user.pk for user in users]
     sessions = Session.objects.filter(user__in=ids)
     ended = sessions.exclude(pk=keep.pk).revoke() if keep else sessions.revoke()
@@ -226,8 +228,8 @@ def revoke_access(*users: User, keep: Session | None = None) -> int:
 @transaction.atomic
 def end_everywhere(users: list[int], actor: Actor) -> int:
     """Sign users out everywhere, with an event for each session; return how many were live."""
-    # Locked first, so that no link is asked for half-way through: a thief's change of address
-    # would outlive their session.
+    # Locked first, so that no link is requested half-way through: a thief's change of email
+    # address would outlive their session.
     locked = list(User.objects.filter(pk__in=users).order_by("pk").select_for_update())
     ended = end(Session.objects.filter(user__in=locked), actor)
     revoke_access(*locked)
@@ -251,7 +253,7 @@ def end_all(sessions: SessionQuerySet, actor: Actor) -> int:
 
 @transaction.atomic
 def store_admin_session(user: User, session: SessionBase) -> None:
-    """Store the admin's session of staff whose password was just found right, or set.
+    """Store a staff member's session in the admin, after their password was checked or set.
 
     Raises InvalidCredentials if in the meantime the account was deactivated, is not staff any
     more, or has another password.

@@ -91,13 +91,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """A device on which a user is signed in.
+    """A device on which a user is signed in."""
 
-    ``created_at`` limits the whole session; ``authenticated_at`` is when the user last proved who
-    they are. ``first_used_at`` is when a token of this generation was first used, None if none was
-    yet, and ``refresh_network`` where its exchange came from.
-    """
-
+    # ``created_at`` limits the whole session; ``authenticated_at`` is when the user last proved
+    # their identity. ``first_used_at`` is when a token of this generation was first used, or None;
+    # ``refresh_network`` is the network that the generation's refresh came from.
+    #
     # ``generation`` counts the exchanges of the refresh token. Only the token of the current one is
     # good, so no secret is stored here and a stolen dump mints no token.
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -143,7 +142,7 @@ class Session(models.Model):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the user has proven who they are recently enough for a sensitive act."""
+        """Whether the user proved their identity recently enough for a sensitive change."""
         age = timezone.now() - self.authenticated_at
         return age < timedelta(minutes=settings.REAUTHENTICATION_MINUTES)
 
