@@ -39,9 +39,9 @@ class Outcome(Enum):
 
 
 class MailboxProof(NamedTuple):
-    """The token or the code of a mail, and what shows that the account is its reader's.
+    """The token or the code of a mail, and a proof that its reader owns the account.
 
-    That is a session or, beside a token, a proof; beside a code, email address and password.
+    The proof is a session; or ``account`` with a token, ``email`` and ``password`` with a code.
     """
 
     token: str | None = None
@@ -90,28 +90,28 @@ def find(purpose: Purpose, proof: MailboxProof, actor: Actor) -> tuple[Link, boo
     """
     session = proof.session
     if proof.token is not None:
-        link = Link.objects.present(proof.token, purpose)
+        link = Link.objects.get_by_token(proof.token, purpose)
         if session and session.user_id != link.user_id:
             raise InvalidToken
         if proof.account.is_given:
             reauthentication.check(link.user, proof.account, actor)
         return link, session is not None or proof.account.is_given
     if session:
-        return enter(purpose, session.user, proof.code or "", actor), True
+        return find_by_code(purpose, session.user, proof.code or "", actor), True
     if proof.email is None or proof.password is None:
         raise OwnershipRequired
     user = auth.check_credentials(proof.email, proof.password, actor)
-    return enter(purpose, user, proof.code or "", actor), True
+    return find_by_code(purpose, user, proof.code or "", actor), True
 
 
-def enter(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
+def find_by_code(purpose: Purpose, user: User, code: str, actor: Actor) -> Link:
     """Return the link that was mailed with this code. Raises CodeIncorrect or TooManyAttempts."""
     # Each code has a few attempts. A stranger who signed up with another person's email address can
     # have mail after mail sent to it, so all their codes together have a limit too.
     limits = [limit("CODE_RATE_ACCOUNT", str(user.pk))]
     attempt = throttling.Attempt(limits, actor, user_id=user.pk)
     with throttling.counting_failures(attempt, CodeIncorrect):
-        return Link.objects.enter(user, purpose, code)
+        return Link.objects.get_by_code(user, purpose, code)
 
 
 def consume(link: Link, proof: MailboxProof) -> User:
@@ -194,7 +194,7 @@ def tell_old_address(was: User, user: User, actor: Actor) -> None:
     verified_at = was.email_verified_at
     if verified_at is None:  # It may be mistyped, and a stranger's.
         return
-    # One that was verified only lately may be a thief's, who gets no link to return with. The owner
+    # One that was verified recently may be a thief's, who gets no link to return with. The owner
     # has had the account for longer than an undo link lives.
     if verified_at <= timezone.now() - LIFETIMES[Purpose.UNDO]:
         outbox.send_link(user, Purpose.UNDO, actor, email=was.email)
@@ -220,7 +220,7 @@ def undo_change(token: str, actor: Actor) -> None:
 
     Raises LinkNotValid, or EmailTaken if staff gave the email address to another account.
     """
-    link = Link.objects.present(token, Purpose.UNDO)
+    link = Link.objects.get_by_token(token, Purpose.UNDO)
     with transaction.atomic():
         undo_and_reset(link.consume(), link, actor)
 

@@ -20,7 +20,7 @@ from accounts.users.fields import (
     examples=[OpenApiExample("From a mail", {"token": TOKEN}, request_only=True)]
 )
 class LinkSerializer(serializers.Serializer[Any]):
-    token = StringField(help_text="What stands behind `#token=` in the link.")
+    token = StringField(help_text="The text after `#token=` in the link.")
 
 
 PASSWORD = "securepassword123"  # noqa: S105 (an example)
@@ -58,17 +58,17 @@ class CodeField(StringField):
 class ProofSerializer(serializers.Serializer[Any]):
     described = {"oneOf": [{"required": ["token"]}, {"required": ["code"]}]}
 
-    token = StringField(required=False, help_text="What stands behind `#token=` in the link.")
+    token = StringField(required=False, help_text="The text after `#token=` in the link.")
     code = CodeField(required=False, help_text="The code in the same mail, in place of the token.")
     current_password = PasswordField(
         required=False,
         allow_null=True,
-        help_text="Beside a token, shows like a bearer token that the account is yours.",
+        help_text="With a token, proves like a bearer token that the account is yours.",
     )
     email = LookupEmailField(
-        required=False, help_text="The account's address, beside a code without a bearer token."
+        required=False, help_text="The account's email address, with a code and no bearer token."
     )
-    password = PasswordField(required=False, help_text="The account's password, beside `email`.")
+    password = PasswordField(required=False, help_text="The account's password, with `email`.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("token" in attrs) == ("code" in attrs):
@@ -89,8 +89,8 @@ class VerifyEmailSerializer(ProofSerializer):
     start_over = BooleanField(
         required=False,
         help_text=(
-            "Beside a token, ends what is there: sessions, password, links; a link to set a new"
-            " password is sent."
+            "With a token, ends all sessions, voids the password and all links, and sends a link"
+            " to set a new password."
         ),
     )
 

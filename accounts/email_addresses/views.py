@@ -51,7 +51,7 @@ CHANGED = {
     flows.Outcome.DONE: "Email changed successfully",
     flows.Outcome.ACCESS_RESET: RESTORED,
 }
-# What proves that the reader of a mail is the account's owner can be refused in all these ways.
+# The errors for a proof that does not show that the reader of a mail is the account's owner.
 NOT_PROVEN = (
     InvalidToken,
     LinkNotValid,

@@ -52,7 +52,7 @@ class LinkForm(PageForm):
         if not self.is_bound:
             return None
         try:
-            return Link.objects.present(self.data.get("token", ""), self.purpose)
+            return Link.objects.get_by_token(self.data.get("token", ""), self.purpose)
         except LinkNotValid:
             return None
 

@@ -62,7 +62,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
         # A thief could end those by changing the email address once more.
         return self.filter(used_at=None).exclude(purpose=Purpose.UNDO)
 
-    def present(self, token: str, purpose: Purpose) -> "Link":
+    def get_by_token(self, token: str, purpose: Purpose) -> "Link":
         """Return the live link with this token. Raises LinkNotValid."""
         found = self.live().filter(digest=digest(token), purpose=purpose)
         link = found.select_related("user").first()
@@ -70,7 +70,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
             raise LinkNotValid
         return link
 
-    def enter(self, user: User, purpose: Purpose, code: str) -> "Link":
+    def get_by_code(self, user: User, purpose: Purpose, code: str) -> "Link":
         """Return the user's newest link, if its mail held this code. Raises CodeIncorrect."""
         link = self.live().filter(user=user, purpose=purpose).order_by("-pk").first()
         if link is None or not link.is_usable_by(user):
@@ -96,7 +96,7 @@ class Link(models.Model):
 
     # The secret is made when the mail is sent, and only its digest is stored: neither the queue of
     # mails nor a stolen dump opens an account. A link that verified an email address is kept until
-    # it is purged, and answers so when it is followed again; others are deleted when used.
+    # it is purged, so that following it again succeeds; others are deleted when they are used.
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="links")
     purpose = models.CharField(max_length=20)
@@ -186,6 +186,7 @@ class Link(models.Model):
 
         Raises EmailTaken if staff gave the email address to another account.
         """
+        # Older undo links stay: what was changed before this one can still be undone.
         # When the link was made, the email address had been verified for as long as a link lives.
         user.move(self.email, verified_at=self.created_at - LIFETIMES[Purpose.UNDO])
         user.links.filter(purpose=Purpose.UNDO, pk__gte=self.pk).delete()

@@ -54,10 +54,10 @@ def backlog() -> Backlog:
 
 
 def notify(template: str, user: User, actor: Actor, **context: Any) -> None:
-    """Tell the user by mail what happened to the account.
+    """Queue a mail that tells the user of an event of the account.
 
-    An email address that was never proven may be a stranger's, so notices to it are limited: the
-    rest is left out silently.
+    An email address that was never verified may be a stranger's, so notices to it are limited;
+    the others are silently not sent.
     """
     if not user.email_verified:
         has_quota = take_email_quota(NOTICE, user.email, actor, user.pk)
@@ -76,7 +76,7 @@ def send_link(
 ) -> Link:
     """Queue a link to the user's email address, or to ``email``, which it will verify.
 
-    Earlier links of the purpose are void, except those that reset a password. Call it in a
+    Earlier links of the purpose become void, except those that reset a password. Call it in a
     transaction that created the user or holds a lock on the row.
     """
     link = tasks.replace(user, purpose, email or user.email)
@@ -125,7 +125,8 @@ def quotas(email: str) -> list[Limit]:
 
 def unsent(user: User) -> MailQuerySet:
     """Select mails to the user that wait or have failed, except links that are void by now."""
-    # Rows have no column for the user, so all unsent mails are read.
+    # Rows have no column for the user, so all unsent mails are read. Mails to an email address
+    # that another account has by now are not selected either.
     links = list(user.links.values_list("pk", flat=True))
     of_user = (
         Q(task_path=tasks.send.module_path, args_kwargs__args__2=user.email)

@@ -35,6 +35,7 @@ def send(template: str, language: str, to: str, context: dict[str, Any]) -> int:
 @task()
 def send_link(link_id: int, language: str, template: str | None = None) -> int:
     """Send a link, unless it is void by now; return the number of mails sent."""
+    # A newer link, a new password or a new email address may have voided it since.
     link = Link.objects.select_related("user").filter(pk=link_id).first()
     # Its secrets are made only now, so that they are in no queue. After a failure the next attempt
     # makes new ones.

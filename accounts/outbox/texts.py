@@ -23,16 +23,16 @@ def link_url(purpose: Purpose, token: str) -> str:
 def mail(template: str, language: str, to: str, **context: Any) -> EmailMultiAlternatives:
     """Return a mail: the template's first line is the subject, the rest is the text."""
     with translation.override(language):
-        known = {**context, **place(**context), "to": to, "site_name": settings.SITE_NAME}
+        known = {**context, **safe_values(**context), "to": to, "site_name": settings.SITE_NAME}
         words = render_to_string(f"outbox/{template}.txt", known)
     subject, text = (part.strip() for part in words.strip().split("\n", 1))
     message = EmailMultiAlternatives(subject, text + "\n", to=[to])
-    page = {"subject": subject, "language": language, **around(context.get("url"), text)}
+    page = {"subject": subject, "language": language, **split_at_link(context.get("url"), text)}
     message.attach_alternative(render_to_string("outbox/mail.html", page), "text/html")
     return message
 
 
-def place(
+def safe_values(
     ip_address: str | None = None, device: str = "", email: str = "", **_others: Any
 ) -> dict[str, str]:
     """Return IP address, device and a hint of an email address, in our own words."""
@@ -54,7 +54,7 @@ def in_words(device: str) -> str:
     return browser or system or _("an unknown device")
 
 
-def around(url: str | None, text: str) -> dict[str, str]:
+def split_at_link(url: str | None, text: str) -> dict[str, str]:
     """Return the text before our link, the link, and the text after it."""
     # Nothing else in the HTML can be clicked: no remote content, no tracking, and no link to a
     # domain that someone gave as their new email address.

@@ -98,7 +98,7 @@ def reset(token: str, new_password: str, actor: Actor) -> None:
     good.
     """
     try:
-        link = Link.objects.present(token, Purpose.RESET)
+        link = Link.objects.get_by_token(token, Purpose.RESET)
     except LinkNotValid as error:
         # The account is not known, so the password is compared with no email address or name.
         raise LinkNotValid(policy.refusals(new_password, User(), attr="password")) from error
