@@ -107,7 +107,7 @@ def tell_owner(email: str, actor: Actor) -> None:
             outbox.notify("already_registered", user, actor)
         else:
             # Never verified, so either of the two sign-ups may be a stranger's. The mailbox gets
-            # a link to set a password, which ends what was there.
+            # a link to set a password, which ends all earlier access.
             outbox.send_link(user, Purpose.RESET, actor, template="signed_up_again")
 
 

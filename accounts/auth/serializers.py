@@ -44,7 +44,7 @@ class SignedUpSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(examples=[OpenApiExample("Ana", CREDENTIALS, request_only=True)])
 class SigninSerializer(serializers.Serializer[Any]):
-    # What could be no address is answered like one that is unknown.
+    # Text that is no email address is answered like an unknown email address.
     email = StringField(trim_whitespace=True)
     password = PasswordField()
 

@@ -71,8 +71,8 @@ class AuthViewSet(EntranceViewSet):
         """Start a session on this device.
 
         Send the access token with every request as `Authorization: Bearer …`. The answer is the
-        same for an unknown address and for a wrong password. Sent with the access token of a
-        session of the same person, it ends that one; any other token is as good as none.
+        same for an unknown email address and for a wrong password. If the request has the access
+        token of an earlier session of the same person, that session ends; other tokens are ignored.
         """
         data = self.validated_data()
         user, tokens = flows.signin(
@@ -88,8 +88,9 @@ class AuthViewSet(EntranceViewSet):
     def refresh(self, request: Request) -> Response:
         """Exchange a refresh token for the next pair.
 
-        Each is good for one exchange. If the answer was lost, it gets the same successor again,
-        until that is used. One that comes back later ends the session: it may be stolen.
+        Each can be exchanged once. If the answer was lost, repeat the request: it gets the same
+        new refresh token, until that is used. A later repeat ends the session, since the token
+        may be stolen.
         """
         data = self.validated_data()
         tokens = sessions.refresh(refresh_token=data["refresh_token"], actor=self.actor)
@@ -105,7 +106,7 @@ class AuthViewSet(EntranceViewSet):
         """End this session, the others, or all.
 
         Send the access token in the header, or the refresh token in the body if that has expired.
-        The second time it is a 204 too.
+        Repeating it is answered with 204 too.
         """
         data = self.validated_data()
         flows.signout(

@@ -51,9 +51,9 @@ class MaximumLengthValidator:
 
 
 class PredictablePasswordValidator:
-    """Refuses what people choose first: the product's name, a season or a month, a word twice.
+    """Refuses common choices: the product's name, a season or a month, a repeated word.
 
-    Only where fewer characters stand beside it than a password needs.
+    It accepts them if the other characters alone would be long enough for a password.
     """
 
     def __init__(self, site_name: str) -> None:

@@ -18,7 +18,8 @@ class NewPasswordSerializer(serializers.Serializer[Any]):
     new_password_name = "password"  # noqa: S105 (a name)
 
     # For a valid body the flow asks the policy, after its limits and after the current password or
-    # the link, since its answer must not tell whether those are right.
+    # the link, since its answer must not tell whether those are right. Callers without a serializer
+    # need the policy in the flow too.
     def to_internal_value(self, data: Any) -> Any:
         try:
             return super().to_internal_value(data)
@@ -66,7 +67,7 @@ class ChangePasswordSerializer(NewPasswordSerializer):
     ]
 )
 class ResetPasswordSerializer(NewPasswordSerializer):
-    token = StringField(help_text="What stands behind `#token=` in the link.")
+    token = StringField(help_text="The text after `#token=` in the link.")
     password = NewPasswordField(help_text="Not common, easy to guess, breached, or like the email.")
 
 

@@ -126,7 +126,7 @@ class Queues:
         )
 
     def pop_from_longest(self, network: str) -> Ticket | None:
-        """Remove and return the longest queue's newest ticket, if that queue is clearly longer."""
+        """Remove and return the longest queue's newest ticket, if it is at least two longer."""
         longest = max(self.by_network, key=lambda name: len(self.by_network[name]), default=network)
         own = len(self.by_network.get(network, ()))
         if len(self.by_network.get(longest, ())) <= own + 1:
@@ -162,13 +162,14 @@ class HashingPool:
         self.renew()
 
     def renew(self) -> None:
-        """Forget all threads and tickets, which a forked process does not inherit."""
+        """Start with no threads and no tickets: a forked process inherits no threads."""
         self.lock, self.queues = Lock(), Queues()
         self.running, self.seconds = 0, SECONDS
         self.threads = ThreadPoolExecutor(self.size, "hashing", initializer=lower_priority)
 
     def wait(self, network: str, *, first: bool = False) -> float:
-        """Return the seconds that a hash for the network would wait, if all workers are as busy."""
+        """Return the seconds that a hash for the network would wait."""
+        # All workers of the machine are assumed to be as busy as this one.
         turns = self.queues.before(network, first=first) + 1 - (self.size - self.running)
         return max(0, turns) * self.seconds * self.share / self.size
 
@@ -201,7 +202,8 @@ class HashingPool:
     ) -> Result:
         """Call the function in the pool, and return what it returns or raise what it raises.
 
-        Raises Overloaded at once if the wait would be too long, or when it has become too long.
+        Raises Overloaded at once if the wait would be too long, or when it has become too long. A
+        request that waits holds no database connection, except in a transaction.
         """
         ticket = Ticket(partial(function, *args, **kwargs))
         if turn := held.get():
@@ -279,7 +281,7 @@ def release_connections() -> None:
 
 
 def overloaded(wait: float) -> Overloaded:
-    # Each client is told another time, so that they do not all return at once.
+    # Each client is told a different time, so that they do not all return at once.
     return Overloaded(ceil(wait + random.uniform(0, max(1, wait / 2))))  # noqa: S311 (no secret)
 
 

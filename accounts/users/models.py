@@ -44,7 +44,8 @@ NAME_VALIDATORS = [
 
 
 LONGEST_EMAIL = 254
-# Wider than the rule for new email addresses: an imported account may have ana@localhost.
+# Wider than the rule for new email addresses: an imported account may have ana@localhost. No
+# comma, quote or space is allowed, so that it is one email address.
 validate_email_shape = RegexValidator(
     r'\A[^\s@"(),:;<>\[\\\]]+@[^\s@"(),:;<>\[\\\]]+\Z', _("Enter a valid email address.")
 )
