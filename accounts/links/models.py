@@ -134,7 +134,8 @@ class Link(models.Model):
 
     def code_digests(self, code: str) -> list[str]:
         """Return the code's digest, then its digests under each earlier SECRET_KEY."""
-        # Keyed: from a plain digest, six digits are found in a second.
+        # Keyed: from a plain digest, six digits are found in a second. The salt keeps the name that
+        # it had when the codes of waiting mails were made.
         keys, text = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS], f"{self.pk}:{code}"
         return [
             salted_hmac("accounts.mails.code", text, key, algorithm="sha256").hexdigest()
