@@ -136,13 +136,13 @@ def counting_failures(attempt: Attempt, failure: type[Exception]) -> Iterator[No
     Neither a success nor work that was not done counts. Raises TooManyAttempts.
     """
     take(attempt)
-    is_failure = False
     try:
         yield
     except failure:
-        is_failure = True
         raise
-    finally:
+    except BaseException:
         # On a connection that just broke, the statement would wait once more and fail as well.
-        if not is_failure and (connection.connection is None or connection.is_usable()):
+        if connection.connection is None or connection.is_usable():
             give_back(attempt.limits)
+        raise
+    give_back(attempt.limits)
