@@ -191,6 +191,16 @@ def race(transactional_db):
     return race
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    yield
+    # To drop the tests' database may wait for a checkpoint, longer than a statement may take.
+    if connection.vendor == "postgresql":
+        options = connection.settings_dict["OPTIONS"]
+        options["options"] += " -c statement_timeout=0"
+        options["answer_timeout"] = 0
+
+
 def pytest_runtest_setup(item):
     if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
         pytest.skip("PostgreSQL only: set DATABASE_URL=postgres://… or run `make test-postgresql`")
