@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from accounts.actors.actor import Actor
 from accounts.actors.ip_addresses import network
@@ -73,6 +74,16 @@ def test_counters_are_purged_when_their_window_is_over(clock, monkeypatch):
 )
 def test_a_network_is_an_ipv4_address_or_an_ipv6_64(address, its_network):
     assert network(address) == its_network
+
+
+def test_a_success_is_uncounted_without_a_check_of_the_connection(monkeypatch):
+    monkeypatch.setattr(connection, "is_usable", lambda: pytest.fail("a statement more"))
+    attempt = flows.Attempt([limited("key", 5)], Actor())
+
+    with flows.counting_failures(attempt, ValueError):
+        assert Counter.objects.get().count == 1
+
+    assert Counter.objects.get().count == 0
 
 
 @pytest.mark.postgresql
